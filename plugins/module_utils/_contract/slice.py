@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The closed operational slice: what one task may change, and how anyone can tell that it is done. PRIVATE."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import typing as t
+
+from .._canonical import digest
+from .._errors import CodexOpsError
+from .document import describe, load_schema, problems
+from .globs import Globs, Scope
+
+#: What a slice may do when it does not say so itself. Seconds, tokens, files, lines.
+DEFAULT_LIMITS = {"timeout": 600, "tokens": 200000, "files": 20, "changed_lines": 500}
+#: Seconds for one validation that names no timeout.
+DEFAULT_CHECK_TIMEOUT = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One validation. ``kind`` is ``must_hold`` or ``must_fail``; ``timeout`` is in seconds."""
+
+    kind: str
+    name: str
+    argv: tuple[str, ...]
+    timeout: int
+    exit_codes: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class IncorrectValue:
+    """A value that must not be left, and where it is wrong (``None``: in every file in scope)."""
+
+    value: str
+    where: Globs | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """A slice that was held against its contract. ``document`` is what the user wrote, ``sha256`` its digest."""
+
+    document: dict[str, t.Any]
+    sha256: str
+    name: str
+    category: str
+    workspace: str
+    scope: Scope
+    correct: tuple[str, ...]
+    incorrect: tuple[IncorrectValue, ...]
+    protected_values: tuple[str, ...]
+    protected_paths: Globs
+    checks: tuple[Check, ...]
+    limits: dict[str, int]
+    report_schema: str | dict[str, t.Any]
+
+    @property
+    def has_goal(self) -> bool:
+        """Whether anyone can tell, without a model, that the work is done."""
+        return bool(self.incorrect or self.checks)
+
+
+def _fail(message: str, where: str, hint: str | None = None) -> t.NoReturn:
+    raise CodexOpsError(message, code="slice_invalid", outcome="rejected", where=where, hint=hint)
+
+
+def _checks(validation: dict[str, t.Any]) -> t.Iterator[Check]:
+    for kind, default in (("must_hold", 0), ("must_fail", 1)):
+        for number, item in enumerate(validation.get(kind, [])):
+            argv = tuple(item["argv"])
+            if not argv[0].startswith("/"):
+                _fail(
+                    f"the program must be an absolute path, found {argv[0]!r}.",
+                    f"validation.{kind}[{number}].argv[0]",
+                    "Name it like /usr/bin/grep: no shell and no PATH is involved.",
+                )
+            yield Check(
+                kind, item["name"], argv, item.get("timeout", DEFAULT_CHECK_TIMEOUT), tuple(item.get("exit_codes", [default]))
+            )
+
+
+def _contradictions(values: dict[str, t.Any], protected: t.Sequence[str]) -> None:
+    correct = [item["value"] for item in values.get("correct", [])]
+    for number, item in enumerate(values.get("incorrect", [])):
+        where = f"values.incorrect[{number}].value"
+        if item["value"] in correct and "in" not in item:
+            _fail(f"{item['value']!r} is said to be correct too.", where, "A value can be only one of the two in the same files.")
+        if item["value"] in protected and "in" not in item:
+            _fail(f"{item['value']!r} is listed in do_not_touch.values too.", where, "Say in which files it is wrong with 'in', or drop one.")
+
+
+def parse(document: t.Any, source: str | None = None) -> Slice:
+    """The slice that *document* (a dictionary) describes.
+
+    :arg source: The file it came from, for messages.
+    :raises CodexOpsError: ``slice_invalid``; the message names the path in the document, what was expected and what was found.
+    """
+    wrong = problems(document, load_schema("slice"))
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise CodexOpsError(
+            f"The slice is not valid {describe(wrong[0])}{more}.",
+            code="slice_invalid",
+            outcome="rejected",
+            where=source,
+            hint="The form of a slice is described in the guide on slices and in schemas/slice.schema.json.",
+            details=t.cast("list[dict[str, t.Any]]", wrong),
+        )
+    return build(document)
+
+
+def build(document: dict[str, t.Any]) -> Slice:
+    """Like :func:`parse`, for a document that already fits the schema; finds what a schema cannot say.
+
+    :raises CodexOpsError: ``slice_invalid``.
+    """
+    workspace = document["workspace"]
+    if posixpath.normpath(workspace) != workspace.rstrip("/") or "\0" in workspace or workspace.startswith("//"):
+        _fail(f"expected an absolute path without '..', '.' or doubled slashes, found {workspace!r}.", "workspace")
+    values = document.get("values", {})
+    untouched = document.get("do_not_touch", {})
+    protected = tuple(untouched.get("values", ()))
+    _contradictions(values, protected)
+    return Slice(
+        document=document,
+        sha256=digest(document),
+        name=document["name"],
+        category=document["category"],
+        workspace=workspace.rstrip("/"),
+        scope=Scope(document["scope"]["include"], document["scope"].get("exclude", ())),
+        correct=tuple(item["value"] for item in values.get("correct", ())),
+        incorrect=tuple(
+            IncorrectValue(item["value"], Globs(item["in"]) if "in" in item else None) for item in values.get("incorrect", ())
+        ),
+        protected_values=protected,
+        protected_paths=Globs(untouched.get("paths", ())),
+        checks=tuple(_checks(document.get("validation", {}))),
+        limits={**DEFAULT_LIMITS, **document.get("limits", {})},
+        report_schema=document.get("report_schema", "slice-report"),
+    )
