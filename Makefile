@@ -1,0 +1,27 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
+	@scripts/demo
+
+test: ## Run every check: lint, sanity, unit, integration; one of them with ONLY=unit
+	@scripts/test $(ONLY)
+
+lint: ## Run only the static checks
+	@scripts/test lint
+
+docs: ## Check the documentation and build it to .cache/docs
+	@scripts/docs
+
+bench: ## Compare the speed of the engine with plain commands
+	@scripts/bench
+
+clean: ## Remove what make created: .venv, .cache, test output
+	@scripts/clean
