@@ -1,0 +1,24 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  prefix:
+    description:
+      - The folder under which everything of the collection lies on the host, such as C(var/lib/codex-ops) and C(var/log/codex-ops).
+      - With a folder of one's own no provisioning and no privileges are needed. Everything then runs as the caller, and workspaces must
+        lie below the folder's parent or belong to the caller.
+    type: path
+    default: /
+  codex_path:
+    description:
+      - The Codex CLI on the host.
+      - Without it, C(opt/codex-ops/bin/codex) under O(prefix), C(/opt/codex-ops/bin/codex) and then E(PATH) are searched.
+    type: path
+"""

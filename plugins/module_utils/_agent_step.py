@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts a run, its options and the agent stage together. PRIVATE."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ._canonical import digest
+from ._errors import CodexOpsError
+from ._run import Run
+
+#: Seconds and tokens of a run that names no limits.
+DEFAULT_TIMEOUT = 600
+DEFAULT_TOKENS = 200000
+
+
+def find(run: Run) -> tuple[str, str]:
+    """(path, version) of the Codex CLI that this run uses.
+
+    :raises CodexOpsError: ``binary_missing``.
+    """
+    from ._agent.binary import codex_version, find_codex  # pylint: disable=import-outside-toplevel
+
+    path = find_codex(run.options.codex_path, run.places.codex)
+    version = codex_version(path)
+    run.facts["command"].update({"codex_path": path, "codex_version": version, "model": run.options.model})
+    return path, version
+
+
+def fingerprint(run: Run, version: str, **parts: t.Any) -> str:
+    """What makes two tasks the same: *parts*, and the model's side that would answer them."""
+    options = run.options
+    provider = "cassette:" + digest(options.cassette) if options.cassette_mode == "replay" else options.base_url
+    return digest(
+        {"provider": provider, "model": options.model, "effort": options.reasoning_effort, "codex_version": version, "kind": run.kind, **parts}
+    )
+
+
+def _provider(run: Run) -> t.Any:
+    from ._agent.request import Provider  # pylint: disable=import-outside-toplevel
+
+    options = run.options
+    if options.cassette_mode == "replay":
+        return None
+    if run.key is None and options.base_url.startswith("https://api.openai.com/"):
+        raise CodexOpsError(
+            "There is no key for the model's provider.",
+            code="key_missing",
+            outcome="provider_error",
+            hint=f"Set api_key or api_key_file, or put the key into {run.places.provider_key}, or rehearse with a cassette.",
+        )
+    return Provider(base_url=options.base_url, api_key=run.key, ca_path=options.ca_path, proxy=options.proxy)
+
+
+def ask_agent(
+    run: Run,
+    *,
+    codex_path: str,
+    workspace: str,
+    writable: bool,
+    prompt: str,
+    contract: str,
+    schema: dict[str, t.Any] | None,
+    timeout: int,
+    tokens: int,
+    cancelled: t.Callable[[], str | None],
+) -> t.Any:
+    """Run the agent once in *workspace* (a copy) and return its :class:`AgentResult`.
+
+    :raises CodexOpsError: before the agent starts: no key, no sandbox, a contract that is too long.
+    """
+    from ._agent.request import AgentRequest  # pylint: disable=import-outside-toplevel
+    from ._agent.run import cleanup, run_agent  # pylint: disable=import-outside-toplevel
+    from ._agent.sandbox import preflight  # pylint: disable=import-outside-toplevel
+    from ._contract.report import strict_form  # pylint: disable=import-outside-toplevel
+
+    options = run.options
+    provider = _provider(run)
+    preflight(codex_path, os.path.join(run.folder, "preflight"), run.places.stamps)
+    run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
+    request = AgentRequest(
+        run_dir=run.folder,
+        workspace=workspace,
+        writable=writable,
+        prompt=prompt,
+        contract=contract,
+        output_schema=strict_form(schema) if schema is not None else None,
+        codex_path=codex_path,
+        model=options.model,
+        reasoning_effort=options.reasoning_effort,
+        timeout=timeout,
+        tokens=tokens,
+        provider=provider,
+        cassette=options.cassette,
+        cassette_mode=options.cassette_mode,
+    )
+    try:
+        answer = run_agent(request, run.redactor, cancelled, os.path.join(run.folder, "transcript.jsonl"))
+    finally:
+        cleanup(run.folder)
+    run.warnings.extend(answer.warnings)
+    return answer

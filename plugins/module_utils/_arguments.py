@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the modules share, as argument specs. PRIVATE."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+def shared() -> dict[str, t.Any]:
+    """The options of every module that runs the agent."""
+    return {
+        "prefix": {"type": "path", "default": "/"},
+        "codex_path": {"type": "path"},
+        "model": {"type": "str"},
+        "reasoning_effort": {"type": "str", "choices": ["none", "minimal", "low", "medium", "high", "xhigh"]},
+        "limits": {
+            "type": "dict",
+            "options": {"timeout": {"type": "int"}, "tokens": {"type": "int"}},
+        },
+        "rerun": {"type": "str", "default": "on_change", "choices": ["on_change", "always"]},
+        "cassette": {"type": "path"},
+        "cassette_mode": {"type": "str", "choices": ["off", "record", "replay"]},
+        "base_url": {"type": "str", "default": "https://api.openai.com/v1"},
+        "ca_path": {"type": "path"},
+        "proxy": {"type": "str"},
+        "api_key": {"type": "str", "no_log": True},
+        "api_key_file": {"type": "path", "no_log": False},
+        # The text of the cassette, which the action plugin read on the controller. One opaque string.
+        "_cassette": {"type": "str", "no_log": True},
+    }

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of the engine: its ID, its folder, what it may say, and its two records in the trail. PRIVATE."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import time
+import traceback
+import typing as t
+
+from ._canonical import digest
+from ._errors import CodexOpsError
+from ._options import Options
+from ._outcomes import FAILED
+from ._places import Places
+from ._trail.redaction import Redactor
+
+NO_USAGE = {"requests": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+_MAX_KEY = 8192
+
+
+def _read_key(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as handle:
+            raw = handle.read(_MAX_KEY + 1)
+        key = raw.decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
+        raise CodexOpsError(
+            f"The provider's key cannot be read: {reason}.",
+            code="key_unreadable",
+            outcome="provider_error",
+            where=path,
+            hint="It must be a file that the engine can read, holding the key and nothing else.",
+        ) from None
+    if not key or len(raw) > _MAX_KEY or any(not character.isprintable() for character in key):
+        raise CodexOpsError(
+            "The provider's key must be one line of printable text.", code="key_invalid", outcome="provider_error", where=path
+        )
+    return key
+
+
+def _new_id() -> str:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now.strftime("%Y%m%dT%H%M%SZ-") + os.urandom(4).hex()
+
+
+class Run:
+    """The context of one operation. Stages know nothing of it; :mod:`_operation` hands them what they need."""
+
+    def __init__(self, options: Options, kind: str) -> None:
+        self.options = options
+        self.kind = kind
+        self.id = _new_id()
+        self.places = Places(options.prefix)
+        self.started = time.monotonic()
+        self.key = options.api_key
+        if self.key is None and options.cassette_mode != "replay":
+            key_file = options.api_key_file or (self.places.provider_key if os.path.exists(self.places.provider_key) else None)
+            self.key = _read_key(key_file) if key_file else None
+        self.redactor = Redactor([self.key] if self.key else [])
+        self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}}
+        self.warnings: list[str] = []
+
+    @property
+    def folder(self) -> str:
+        """The run's own folder, made at the first use."""
+        path = self.places.run_dir(self.id)
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep *text*, redacted, in the run's folder."""
+        descriptor = os.open(
+            os.path.join(self.folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as handle:
+            handle.write(self.redactor.text(text))
+
+    def _record(self, phase: str, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        from ._trail.log import append  # pylint: disable=import-outside-toplevel
+        from ._trail.who import who  # pylint: disable=import-outside-toplevel
+
+        patch = result.get("patch") or ""
+        plan = result.get("plan") or {}
+        record = {
+            "phase": phase,
+            "job_id": None,
+            "run_id": self.id,
+            "host": os.uname().nodename,
+            "user": who(),
+            "input": self.facts["input"],
+            "command": {"operation": self.kind, "check_mode": self.options.check, **self.facts["command"]},
+            "attempts": result.get("commands", []),
+            "result": {key: result[key] for key in ("outcome", "msg", "code", "changed", "cached", "report", "violations") if key in result},
+            "diff": {
+                "sha256": plan.get("patch_sha256") or (digest(patch) if patch else None),
+                "files": plan.get("files", []),
+                "added": plan.get("added", 0),
+                "removed": plan.get("removed", 0),
+                "kept": os.path.join(self.places.run_dir(self.id), "patch.diff") if patch else None,
+            },
+            "approval": None,
+            "rollback": self.facts["rollback"],
+            "usage": result.get("usage", NO_USAGE),
+            "validation": result.get("validation", []),
+        }
+        return append(self.places.log, self.redactor.data(record))
+
+    def _failure(self, error: BaseException) -> dict[str, t.Any]:
+        if isinstance(error, CodexOpsError):
+            result: dict[str, t.Any] = {"outcome": error.outcome, "code": error.code, "msg": str(error)}
+            if error.details:
+                result["details"] = error.details
+            return result
+        self.keep("error.txt", "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+        return {
+            "outcome": "agent_error",
+            "code": "internal_error",
+            "msg": f"The engine met something it did not expect: {type(error).__name__}: {error}. "
+            f"The details are in {os.path.join(self.folder, 'error.txt')}; please report them. Nothing was left half-applied.",
+        }
+
+    def recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        """The result of *work*, with an intent in the trail before it and an outcome after it, whatever happens.
+
+        :raises CodexOpsError: ``trail_unwritable`` when the intent cannot be recorded; then nothing was done.
+        """
+        self.places.prepare()
+        try:
+            self._record("intent", {})
+        except OSError as error:
+            raise CodexOpsError(
+                f"The trail cannot be written: {error.strerror}. Nothing was done.",
+                code="trail_unwritable",
+                outcome="rejected",
+                where=self.places.log,
+                hint="Make room or correct the owner of the file, and run this again.",
+            ) from None
+        try:
+            result = work()
+        except Exception as error:  # pylint: disable=broad-except
+            result = self._failure(error)
+        result = self._complete(result)
+        try:
+            result["audit"] = self._record("outcome", result)
+        except OSError as error:
+            result["failed"] = True
+            result["audit"] = None
+            result["msg"] += f" Its outcome could not be recorded in {self.places.log}: {error.strerror}."
+        return result
+
+    @staticmethod
+    def _readable(result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """*result* with control and bidirectional characters visible wherever people look. A report stays data."""
+        from ._workspace.patch import escape  # pylint: disable=import-outside-toplevel
+
+        def shown(value: t.Any) -> t.Any:
+            if isinstance(value, str):
+                return escape(value)
+            if isinstance(value, dict):
+                return {key: shown(item) for key, item in value.items()}
+            return [shown(item) for item in value] if isinstance(value, list) else value
+
+        return {key: value if key in ("report", "patch", "_recorded") else shown(value) for key, value in result.items()}
+
+    def _complete(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        defaults: dict[str, t.Any] = {
+            "changed": False,
+            "patch": "",
+            "commands": [],
+            "usage": dict(NO_USAGE),
+            "cached": False,
+            "run_id": self.id,
+            "isolation": "same_user",
+        }
+        result = self._readable(self.redactor.data({**defaults, **result}))
+        result["failed"] = result["outcome"] in FAILED
+        result["duration"] = round(time.monotonic() - self.started, 3)
+        if self.warnings:
+            result["warnings"] = [self.redactor.text(text) for text in self.warnings]
+        if result["patch"]:
+            self.keep("patch.diff", result["patch"])
+        if result.get("report") is not None:
+            self.keep("report.json", json.dumps(result["report"], indent=1, sort_keys=True, ensure_ascii=True))
+        return result

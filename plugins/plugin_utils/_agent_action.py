@@ -1,0 +1,190 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of exec and slice: read files here, find mistakes before anything runs, look at the result again. PRIVATE."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import typing as t
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import parse_cassette
+from ansible_collections.day2.codex.plugins.module_utils._contract.document import describe, problems
+from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, local_form
+from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._result import failure
+from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+
+#: Bytes of a slice or a cassette that are read.
+MAX_FILE = 32 * 1024 * 1024
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without surprises: a key that stands twice is an error."""
+
+    def construct_mapping(self, node: t.Any, deep: bool = False) -> t.Any:
+        seen = set()
+        for key_node, _value in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (str, int, float, bool)) and key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+            if isinstance(key, (str, int, float, bool)):
+                seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_text(path: str, what: str) -> str:
+    """The text of a file on the controller.
+
+    :raises CodexOpsError: ``file_unreadable``.
+    """
+    try:
+        with open(path, "rb") as handle:
+            raw = handle.read(MAX_FILE + 1)
+        if len(raw) > MAX_FILE:
+            raise CodexOpsError(f"The {what} is larger than {MAX_FILE} bytes.", code="file_unreadable", outcome="rejected", where=path)
+        return raw.decode("utf-8")
+    except OSError as error:
+        message = f"The {what} cannot be read: {error.strerror}."
+    except UnicodeDecodeError as error:
+        message = f"The {what} is not UTF-8 text (byte {error.start})."
+    raise CodexOpsError(message, code="file_unreadable", outcome="rejected", where=path)
+
+
+def load_document(path: str) -> t.Any:
+    """A YAML or JSON file as plain data; nothing in it is a template.
+
+    :raises CodexOpsError: ``slice_invalid``, with line and column.
+    """
+    text = read_text(path, "slice")
+    try:
+        # A document that JSON cannot carry (dates, NaN, keys that are no text) is no slice.
+        return json.loads(json.dumps(yaml.load(text, Loader=_Loader), allow_nan=False))  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        message = f"The slice is not valid YAML: {place}{getattr(error, 'problem', error)}."
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"The slice holds what JSON cannot: {error}."
+    raise CodexOpsError(message, code="slice_invalid", outcome="rejected", where=path, hint="Quote dates and times, and use text as keys.")
+
+
+def write_cassette(path: str, cassette: t.Any) -> None:
+    """Write a recorded cassette, all of it or nothing.
+
+    :raises CodexOpsError: ``file_unwritable``.
+    """
+    try:
+        descriptor, beside = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".cassette-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            json.dump(cassette, handle, indent=1, ensure_ascii=True)
+            handle.write("\n")
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except OSError as error:
+        raise CodexOpsError(f"The cassette cannot be written: {error.strerror}.", code="file_unwritable", where=path) from None
+
+
+class AgentActionBase(ActionBase):
+    """What the action plugins of exec and slice share."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+    _supports_async = True
+
+    #: The module of the same name.
+    module = ""
+
+    def prepare(self, args: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The module's arguments for the task's *args*.
+
+        :raises CodexOpsError: for what is wrong with them.
+        """
+        return args
+
+    def _file(self, name: str, what: str) -> str:
+        try:
+            return str(self._find_needle("files", name))
+        except AnsibleError:
+            raise CodexOpsError(
+                f"There is no such {what} on the controller.",
+                code="file_unreadable",
+                outcome="rejected",
+                where=name,
+                hint="It is looked for beside the playbook or role, and in their folder 'files'.",
+            ) from None
+
+    def _cassette(self, args: dict[str, t.Any]) -> str | None:
+        """Put the cassette's text into *args*; the path to record to, if any."""
+        args.pop("_cassette", None)
+        name, mode = args.get("cassette"), args.get("cassette_mode")
+        mode = "off" if mode is False else mode  # YAML 1.1 reads a bare off as false
+        if mode is not None:
+            args["cassette_mode"] = mode
+        if not name or mode == "off":
+            return None
+        if mode == "record":
+            if self._task.async_val:
+                raise CodexOpsError(
+                    "A cassette cannot be recorded with async: nothing comes back to the controller in time.",
+                    code="option_invalid",
+                    outcome="rejected",
+                    where="cassette_mode",
+                    hint="Leave out async while recording.",
+                )
+            return str(self._loader.path_dwim(name))
+        path = self._file(str(name), "cassette")
+        text = read_text(path, "cassette")
+        try:
+            parse_cassette(text)
+        except CodexOpsError as error:
+            error.where = f"{path}: {error.where}" if error.where else path
+            raise
+        args["_cassette"] = text
+        return None
+
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
+        """Prepare, run the module on the host, and look at what came back."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        del tmp
+        args = dict(self._task.args)
+        secrets = [str(args["api_key"])] if args.get("api_key") else []
+        redactor = Redactor(secrets)
+        try:
+            args = self.prepare(args)
+            record_to = self._cassette(args)
+            answer = self._execute_module(
+                module_name=f"day2.codex.{self.module}", module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
+            )
+            recorded = answer.pop("_recorded", None)
+            answer = {key: value if key == "invocation" else redactor.data(value) for key, value in answer.items()}
+            result.update(answer)
+            self._look_again(args, result)
+            if record_to is not None and recorded is not None:
+                write_cassette(record_to, redactor.data(recorded))
+        except CodexOpsError as error:
+            result.update(redactor.data(failure(error)))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _look_again(self, args: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+        schema = args.get("output_schema")
+        if not schema or result.get("report") is None or result.get("failed"):
+            return
+        wrong = problems(result["report"], local_form(check_schema(schema)))
+        if wrong:
+            result.update(
+                failed=True,
+                outcome="invalid_report",
+                code="invalid_report",
+                details=wrong,
+                msg=f"The agent's report does not fit its schema {describe(wrong[0])}.",
+            )
