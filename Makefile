@@ -11,7 +11,7 @@ help: ## Show this list
 demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 	@scripts/demo
 
-test: ## Run every check: lint, sanity, unit, integration; one of them with ONLY=unit
+test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit runs one
 	@scripts/test $(ONLY)
 
 lint: ## Run only the static checks
