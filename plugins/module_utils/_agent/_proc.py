@@ -88,3 +88,12 @@ def descendants(root: int, excluded: set[int]) -> set[int]:
                 if state not in ("Z", "X"):
                     living.add(pid)
     return living
+
+
+def name(pid: int) -> bytes:
+    """The name of the program that a process runs, at most 15 bytes; empty when it is gone."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as stream:
+            return stream.read(64).rstrip(b"\n")
+    except OSError:
+        return b""

@@ -91,27 +91,28 @@ def _cap(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 15] + "... (shortened)"
 
 
-def judge(call: Call, output: str) -> None:
-    """Set the outcome of *call* from the *output* that Codex sent to the model."""
+def judge(call: Call, output: str) -> str:
+    """Set the outcome of *call* from the *output* that Codex sent to the model. Returns the session, when it still runs."""
     header, body = _split(output)
     if header is None:
         _judge_plain(call, output)
-        return
+        return ""
     for line in header:
         running = _RUNNING.match(line)
         if running:
             call.session = running.group(1)
-            return
+            return call.session
         exited = _EXITED.match(line)
         if exited:
             _judge_exit(call, int(exited.group(1)), body)
-            return
+            return ""
     # Without a "Process" line no command ran: Codex itself applied a patch.
     patched = _PATCH_EXIT.match(body)
     if patched:
         _judge_exit(call, int(patched.group(1)), body)
     else:
         call.status = "completed"
+    return ""
 
 
 def _split(output: str) -> tuple[list[str] | None, str]:

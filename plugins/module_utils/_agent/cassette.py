@@ -246,14 +246,12 @@ class Recorder:
         """Take an exchange that ended."""
         response: dict[str, t.Any] | None = exchange.fault
         if response is None and exchange.completed:
-            response = {"items": [_without_ids(item) for item in exchange.items if item["type"] != "reasoning"]}
-            if not response["items"]:
-                return
+            response = {"items": [_without_ids(item) for item in exchange.items if item.get("type", "reasoning") != "reasoning"]}
             if exchange.usage is not None:
                 response["usage"] = dict(exchange.usage)
         with self._lock:
             seen, self._seen = self._seen, len(input_items(exchange.body))
-            if response is not None:
+            if response is not None and response.get("items", True):
                 entry = {"request": asked(exchange.body, seen), "response": response}
                 self._exchanges.append(self._places.hide(self._redactor.data(entry)))
 

@@ -58,10 +58,10 @@ def _verdict(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: 
         return "agent_error", "not_started", f"The Codex CLI {request.codex_path} could not be started: {ending.not_started}."
     if ending.cancelled is not None:
         return "killed", "cancelled", f"The run was ended: {ending.cancelled}."
-    if ledger.verdict is not None:
-        return ledger.verdict.outcome, ledger.verdict.code, ledger.verdict.msg
     if ending.timed_out:
         return "timeout", "timeout", f"The run reached its time limit of {request.timeout:g} seconds. Narrow the task, or raise limits.timeout."
+    if ledger.verdict is not None:
+        return ledger.verdict.outcome, ledger.verdict.code, ledger.verdict.msg
     sandbox = transcript.sandbox_failed()
     if sandbox:
         return "sandbox_unavailable", "sandbox_failed", f"The sandbox did not start: {sandbox}. {SANDBOX_ADVICE}"

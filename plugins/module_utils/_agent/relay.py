@@ -29,6 +29,9 @@ if t.TYPE_CHECKING:
 class Backend(t.Protocol):
     """Who answers the requests that the relay lets through."""
 
+    def warm_up(self) -> None:
+        """Called once, in a thread, while Codex starts: the time for slow imports."""
+
     def respond(self, exchange: Exchange, request: http1.Request, out: http1.Reply) -> None:
         """Answer a model request on *out* and fill *exchange*. Failures end the run through the ledger."""
 
@@ -82,6 +85,7 @@ class Relay:
         self._listener.close()
 
     def _accept(self) -> None:
+        self._backend.warm_up()
         while True:
             try:
                 sock, _address = self._listener.accept()
@@ -166,6 +170,9 @@ class ReplayBackend:
         self._transcript = transcript
         self._ended = threading.Event()
         self._number = 0
+
+    def warm_up(self) -> None:
+        """There is nothing slow."""
 
     def respond(self, exchange: Exchange, request: http1.Request, out: http1.Reply) -> None:
         """The next exchange of the cassette."""

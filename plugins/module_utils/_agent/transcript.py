@@ -92,16 +92,15 @@ class Transcript:
             if call.name == "write_stdin":
                 self._poll(call, output)
             elif not call.session:
-                judge(call, output)
-                if call.session:
-                    self._sessions[call.session] = call
+                session = judge(call, output)
+                if session:
+                    self._sessions[session] = call
 
     def _poll(self, poll: Call, output: str) -> None:
         """The outcome of writing to, or waiting for, a running command belongs to that command."""
-        session, poll.session = poll.session, ""
-        judge(poll, output)
-        target = self._sessions.get(session)
-        if poll.session or target is None:
+        target = self._sessions.get(poll.session)
+        # A session in the answer means that the command is still running.
+        if judge(poll, output) or target is None:
             poll.status = poll.status or "completed"
             return
         if not target.status:

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tries the sandbox with a scripted agent: a real ``codex exec`` that attempts what must fail. PRIVATE."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import typing as t
+
+from .._trail.redaction import Redactor
+from .process import never
+from .request import AgentRequest
+from .run import run_agent
+
+_SCRIPT = r"""
+note() { printf '%s\n' "$1" >> findings; }
+note started
+REACHED="network: it reached a port on the loopback interface"
+if cat "$CANARY" >/dev/null 2>&1; then note "read: it read a file outside the workspace"; fi
+cat "$CANARY" > canary 2>/dev/null
+( printf x > "$OUTSIDE" ) 2>/dev/null
+for name in /etc/shadow /etc/passwd; do if cat "$name" >/dev/null 2>&1; then note "etc: it read $name"; fi; done
+if command -v bash >/dev/null 2>&1; then
+  if bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; then note "$REACHED"; fi
+fi
+if command -v python3 >/dev/null 2>&1; then
+  if python3 -I -c "import socket;socket.create_connection(('127.0.0.1',$PORT),2)" 2>/dev/null; then note "$REACHED"; fi
+fi
+{ env; cat /proc/[0-9]*/environ; } > environment 2>/dev/null
+note done
+"""
+
+
+def probe(codex_path: str, scratch_dir: str) -> list[str]:
+    """What did not hold, in words; empty when the sandbox is sound."""
+    folder = tempfile.mkdtemp(prefix="probe-", dir=scratch_dir)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            return _probe(codex_path, folder, listener)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
+    workspace, outside = os.path.join(folder, "workspace"), os.path.join(folder, "outside")
+    canary, written = os.path.join(outside, "canary"), os.path.join(outside, "written")
+    os.mkdir(workspace, 0o700)
+    os.mkdir(outside, 0o700)
+    secret, token = os.urandom(16).hex(), os.urandom(24).hex()
+    with open(canary, "x", encoding="ascii") as stream:
+        stream.write(secret)
+    import shlex
+
+    head = f"CANARY={shlex.quote(canary)}; OUTSIDE={shlex.quote(written)}; PORT={listener.getsockname()[1]}\n"
+    request = AgentRequest(
+        run_dir=folder,
+        workspace=workspace,
+        writable=True,
+        prompt="Probe the sandbox.",
+        contract=None,
+        output_schema=None,
+        codex_path=codex_path,
+        model=None,
+        reasoning_effort=None,
+        timeout=60,
+        tokens=None,
+        requests=10,
+        cassette=_cassette(head + _SCRIPT),
+        cassette_mode="replay",
+    )
+    result = run_agent(request, Redactor(), never, token=token)
+    findings = _read(os.path.join(workspace, "findings")).splitlines()
+    if result.outcome != "completed":
+        return [result.msg.rstrip(".")]
+    if not findings or findings[-1] != "done":
+        reasons = [command["reason"] for command in result.commands if command["reason"]]
+        return ["a command that writes in the workspace did not run" + (f" ({reasons[0]})" if reasons else "")]
+    broken = sorted({line.partition(": ")[2] for line in findings if ": " in line})
+    if secret in _read(os.path.join(workspace, "canary")):
+        broken.append("a secret outside the workspace came into it")
+    if os.path.lexists(written):
+        broken.append("it wrote a file outside the workspace")
+    if token in _read(os.path.join(workspace, "environment")):
+        broken.append("the relay's token is in an environment that commands can read")
+    if _was_reached(listener):
+        broken.append("a connection arrived at a port on the loopback interface")
+    return broken
+
+
+def _was_reached(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except OSError:
+        return False
+    return True
+
+
+def _read(path: str) -> str:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as stream:
+        return stream.read(4 * 1024 * 1024).decode("utf-8", "replace")
+
+
+def _cassette(script: str) -> dict[str, t.Any]:
+    call = {"type": "function_call", "call_id": "probe", "name": "exec_command", "arguments": json.dumps({"cmd": script, "yield_time_ms": 30000})}
+    answer = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "probed"}]}
+    return {"version": 1, "exchanges": [{"response": {"items": [call]}}, {"response": {"items": [answer]}}]}
