@@ -17,13 +17,13 @@ import os
 import stat
 import time
 import typing as t
-import unicodedata
 
 from .._errors import CodexOpsError
 from . import handles, journal, metadata, place
 from . import plan as plans
 from .removal import remove_tree
 from .restore import undo
+from .survey import Target, folder_of, look_at_all, missing_folders, stale
 
 _NEW_FOLDER = 0o755
 # Directory handles kept open while the plan is written.
@@ -37,36 +37,6 @@ class Applied:
     run_id: str
     files: list[str]
     folders: list[str]
-
-
-@dataclasses.dataclass
-class _Target:
-    """One file of the plan, and what was found where it goes."""
-
-    entry: dict[str, t.Any]
-    above: list[str]
-    name: str
-    found: place.Found | None
-    temporary: str
-    folder: tuple[int, int] | None = None
-    written: os.stat_result | None = None
-
-    @property
-    def path(self) -> str:
-        """Relative to the workspace."""
-        return str(self.entry["path"])
-
-    @property
-    def operation(self) -> str:
-        """``create``, ``modify`` or ``delete``."""
-        return str(self.entry["operation"])
-
-    @property
-    def mode(self) -> int:
-        """The mode of the file when it is in its place."""
-        mode = int(self.entry["new"]["mode"])
-        # A new file is never executable, and never writable for everybody.
-        return mode if self.operation == "modify" else (mode & 0o664) or 0o644
 
 
 def apply(
@@ -84,33 +54,43 @@ def apply(
     workspace = os.path.realpath(plan["workspace"])
     root = handles.open_root(plan["workspace"])
     try:
-        targets = _look_at_all(root, plan)
-        folders = _missing_folders(root, targets)
-        run = journal.make_folder(backup_dir, run_id)
-        try:
-            try:
-                _back_up(root, run, targets)
-                written = _journal(plan, workspace, run_id, targets, folders)
-                journal.write(run, written, "applying")
-            except BaseException as exc:
-                with contextlib.suppress(CodexOpsError):
-                    remove_tree(os.path.join(backup_dir, run_id))
-                explained = _explained(exc, "rejected", backup_dir)
-                if explained is exc:
-                    raise
-                raise explained from exc
-        finally:
-            os.close(run)
+        with handles.explained("The plan could not be applied", "apply_failed", plan["workspace"]):
+            targets = look_at_all(root, plan)
+            folders = missing_folders(root, targets)
+        with handles.explained("The backup could not be made", "apply_failed", backup_dir):
+            _prepare(root, plan, workspace, backup_dir, run_id, targets, folders)
         _write_all(root, plan, targets, folders, before_each, backup_dir, run_id)
         return Applied(run_id, sorted(target.path for target in targets), folders)
     finally:
         os.close(root)
 
 
+def _prepare(
+    root: int,
+    plan: dict[str, t.Any],
+    workspace: str,
+    backup_dir: str,
+    run_id: str,
+    targets: t.Sequence[Target],
+    folders: list[str],
+) -> None:
+    """Back up, then write the journal. On any error there is no trace of it."""
+    run = journal.make_folder(backup_dir, run_id)
+    try:
+        _back_up(root, run, targets)
+        journal.write(run, _journal(plan, workspace, run_id, targets, folders), "applying")
+    except BaseException:
+        with contextlib.suppress(CodexOpsError):
+            remove_tree(os.path.join(backup_dir, run_id))
+        raise
+    finally:
+        os.close(run)
+
+
 def _write_all(
     root: int,
     plan: dict[str, t.Any],
-    targets: t.Sequence[_Target],
+    targets: t.Sequence[Target],
     folders: t.Sequence[str],
     before_each: t.Callable[[], None],
     backup_dir: str,
@@ -146,12 +126,15 @@ def _write_all(
                 with contextlib.suppress(OSError):
                     place.drop(held[target.folder], target.temporary)
         restored = undo(backup_dir, run_id)
-        explained = _explained(exc, "rolled_back" if switched else "rejected", plan["workspace"])
-        if isinstance(explained, CodexOpsError):
-            explained.details.extend({"code": "changed_since", "path": path} for path in restored.conflicts)
-        if explained is exc:
+        known = exc
+        if isinstance(exc, OSError):
+            outcome = "rolled_back" if switched else "rejected"
+            known = handles.explain(exc, "The plan could not be applied", "apply_failed", plan["workspace"], outcome)
+        if isinstance(known, CodexOpsError):
+            known.details.extend({"code": "changed_since", "path": path} for path in restored.conflicts)
+        if known is exc:
             raise
-        raise explained from exc
+        raise known from exc
     finally:
         for handle in held.values():
             os.close(handle)
@@ -164,168 +147,24 @@ def commit(backup_dir: str, run_id: str) -> None:
     """
     folder = journal.open_folder(backup_dir, run_id)
     try:
-        written = journal.read(folder, os.path.join(backup_dir, run_id))
-        if written is not None and written["state"] == "done":
-            return
-        if written is None or written["state"] != "applying":
-            raise CodexOpsError(f"The run {run_id!r} is not in force any more.", code="not_applied", outcome="rejected")
-        journal.write(folder, written, "done")
-    except OSError as exc:
-        raise _explained(exc, "rolled_back", backup_dir) from exc
-    finally:
-        os.close(folder)
-
-
-def _explained(exc: BaseException, outcome: str, where: str) -> BaseException:
-    """*exc* itself, or what a person should read instead of an OSError."""
-    if not isinstance(exc, OSError):
-        return exc
-    full = exc.errno in handles.NO_SPACE
-    return CodexOpsError(
-        "There is no space left, so nothing was changed." if full else f"The plan could not be applied: {exc.strerror}.",
-        code="disk_full" if full else "apply_failed",
-        outcome=outcome,
-        hint="Make room and apply again." if full else "Check rights, mount options and file attributes there.",
-        where=where if exc.filename is None else f"{where}: {exc.filename}",
-    )
-
-
-def _stale(path: str, wrong: str, code: str = "stale_plan") -> CodexOpsError:
-    return CodexOpsError(
-        f"{wrong} The plan was made from another state of the workspace.",
-        code=code,
-        outcome="stale_plan",
-        hint="Make a new plan.",
-        where=path,
-    )
-
-
-def _look_at_all(root: int, plan: dict[str, t.Any]) -> list[_Target]:
-    """Every file of the plan held against the tree; deletions first, so that a folder may take a deleted file's place."""
-    order = {"delete": 0, "modify": 1, "create": 2}
-    deleted = {entry["path"] for entry in plan["files"] if entry["operation"] == "delete"}
-    folded: dict[str, str] = {}
-    targets: list[_Target] = []
-    mark = os.urandom(8).hex()
-    for number, entry in enumerate(sorted(plan["files"], key=lambda entry: (order[entry["operation"]], entry["path"])), 1):
-        *above, name = handles.path_parts(entry["path"])
-        target = _Target(entry, above, name, None, f".codex-ops-{mark}-{number:04d}")
-        if entry["operation"] == "create":
-            other = folded.setdefault(_fold(target.path), target.path)
-            if other != target.path:
-                raise CodexOpsError(
-                    f"Two new files differ in case only: {other!r} and {target.path!r}.",
-                    code="case_twin",
-                    outcome="rejected",
-                )
-            _look_for_new(root, target, deleted)
-        else:
-            _look_for_old(root, target)
-        targets.append(target)
-    return targets
-
-
-def _look_for_old(root: int, target: _Target) -> None:
-    try:
-        folder = handles.open_folder(root, target.above)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _stale(target.path, "The file's folder is gone.") from None
-    try:
-        target.folder = handles.identity(os.fstat(folder))
-        found = place.examine(folder, target.name)
-    finally:
-        os.close(folder)
-    old = target.entry["old"]
-    if found is None:
-        raise _stale(target.path, "The file is gone.")
-    if found.kind != "file":
-        raise _stale(target.path, f"The file is a {found.kind} now.", "symlink" if found.kind == "symlink" else "stale_plan")
-    if found.stat.st_nlink != 1:
-        raise _stale(target.path, "The file has another name (a hard link) now.", "hard_link")
-    if (found.sha256, found.stat.st_size) != (old["sha256"], old["size"]):
-        raise _stale(target.path, "The file's content changed.")
-    if found.mode != old["mode"]:
-        raise _stale(target.path, f"The file's mode is {found.mode:04o}, not {old['mode']:04o}.")
-    gains = target.operation == "modify" and target.entry["new"]["mode"] & 0o6000
-    if target.operation == "modify" and (found.mode & 0o6000 or "security.capability" in found.kept["xattrs"] or gains):
-        raise CodexOpsError(
-            "The file runs with other rights than its caller's (set-uid, set-gid or capabilities).",
-            code="privileged_file",
-            outcome="rejected",
-            hint="Such files are never changed by an agent.",
-            where=target.path,
-        )
-    target.found = found
-
-
-def _look_for_new(root: int, target: _Target, deleted: set[str]) -> None:
-    """Nothing may stand at the target, nor anything that differs from it, or from a folder above it, in case only."""
-    here = os.dup(root)
-    try:
-        for depth, name in enumerate([*target.above, target.name]):
-            path = "/".join(target.above[:depth] + [name])
-            found = handles.look(here, name)
-            if found is None:
-                _refuse_twin(here, name, path, deleted)
+        with handles.explained("The journal could not be written", "apply_failed", backup_dir):
+            written = journal.read(folder, os.path.join(backup_dir, run_id))
+            if written is not None and written["state"] == "done":
                 return
-            if path in deleted:
-                if depth < len(target.above):
-                    return
-                raise _stale(target.path, "It is deleted and created at once.")
-            if depth == len(target.above):
-                kind = handles.kind_of(found.st_mode)
-                raise _stale(target.path, f"A {kind} stands where a new file belongs.", "symlink" if kind == "symlink" else "stale_plan")
-            try:
-                below = handles.open_below(here, name, path)
-            except NotADirectoryError:
-                raise _stale(target.path, f"{path!r} is not a folder.") from None
-            os.close(here)
-            here = below
-            if depth == len(target.above) - 1:
-                target.folder = handles.identity(os.fstat(here))
+            if written is None or written["state"] != "applying":
+                raise CodexOpsError(
+                    f"The run {run_id!r} is not in force any more.", code="not_applied", outcome="rejected"
+                )
+            journal.write(folder, written, "done")
     finally:
-        os.close(here)
+        os.close(folder)
 
 
-def _refuse_twin(folder: int, name: str, path: str, deleted: set[str]) -> None:
-    above = path[: len(path) - len(name)]
-    wanted = _fold(name)
-    for other in os.listdir(folder):
-        if other != name and _fold(other) == wanted and above + other not in deleted:
-            raise _stale(path, f"{above + other!r} differs from it in case only.", "case_twin")
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def _missing_folders(root: int, targets: t.Sequence[_Target]) -> list[str]:
-    """The folders that have to be made, each after the one above it."""
-    missing: list[str] = []
-    deleted = {target.path for target in targets if target.operation == "delete"}
-    for target in targets:
-        if target.operation != "create" or target.folder is not None:
-            continue
-        for depth in range(1, len(target.above) + 1):
-            path = "/".join(target.above[:depth])
-            if path in missing:
-                continue
-            try:
-                os.close(handles.open_folder(root, target.above[:depth]))
-            except FileNotFoundError:
-                missing.append(path)
-            except NotADirectoryError:
-                if not any(path == gone or path.startswith(gone + "/") for gone in deleted):
-                    raise
-                missing.append(path)
-    return missing
-
-
-def _back_up(root: int, run: int, targets: t.Sequence[_Target]) -> None:
+def _back_up(root: int, run: int, targets: t.Sequence[Target]) -> None:
     for number, target in enumerate(targets, 1):
         if target.found is None:
             continue
-        folder = _folder_of(root, target)
+        folder = folder_of(root, target)
         try:
             source = os.open(target.name, handles.READ, dir_fd=folder)
         finally:
@@ -335,12 +174,12 @@ def _back_up(root: int, run: int, targets: t.Sequence[_Target]) -> None:
         finally:
             os.close(source)
         if sha256 != target.entry["old"]["sha256"]:
-            raise _stale(target.path, "The file's content changed.")
+            raise stale(target.path, "The file's content changed.")
     os.fsync(run)
 
 
 def _journal(
-    plan: dict[str, t.Any], workspace: str, run_id: str, targets: t.Sequence[_Target], folders: list[str]
+    plan: dict[str, t.Any], workspace: str, run_id: str, targets: t.Sequence[Target], folders: list[str]
 ) -> journal.Journal:
     files: list[dict[str, t.Any]] = []
     for number, target in enumerate(targets, 1):
@@ -368,20 +207,6 @@ def _journal(
     }
 
 
-def _folder_of(root: int, target: _Target) -> int:
-    """The handle of the target's folder, which must be the one that was looked at."""
-    try:
-        folder = handles.open_folder(root, target.above)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _stale(target.path, "The file's folder is gone.") from None
-    if target.folder is None:
-        target.folder = handles.identity(os.fstat(folder))
-    elif handles.identity(os.fstat(folder)) != target.folder:
-        os.close(folder)
-        raise _stale(target.path, "The file's folder was exchanged.")
-    return folder
-
-
 def _make_folder(root: int, path: str, *, again: bool = False) -> None:
     *above, name = path.split("/")
     parent = handles.open_folder(root, above)
@@ -391,7 +216,7 @@ def _make_folder(root: int, path: str, *, again: bool = False) -> None:
         except FileExistsError:
             if again:
                 return
-            raise _stale(path, "Something stands where a new folder belongs.") from None
+            raise stale(path, "Something stands where a new folder belongs.") from None
         owner = os.fstat(parent)
         made = handles.open_below(parent, name, path)
         try:
@@ -407,11 +232,12 @@ def _make_folder(root: int, path: str, *, again: bool = False) -> None:
         os.close(parent)
 
 
-def _write(root: int, target: _Target, held: dict[tuple[int, int], int]) -> None:
-    """The new bytes beside the target, with everything that belongs to the old ones."""
-    if target.operation == "delete":
-        return
-    folder = _folder_of(root, target)
+def _write(root: int, target: Target, held: dict[tuple[int, int], int]) -> None:
+    """The new bytes beside the target, with everything that belongs to the old ones.
+
+    For a file that is to be deleted this is a rehearsal: what we could not give back is not taken away.
+    """
+    folder = folder_of(root, target)
     try:
 
         def finish(handle: int) -> None:
@@ -425,6 +251,10 @@ def _write(root: int, target: _Target, held: dict[tuple[int, int], int]) -> None
 
         if target.folder is not None and target.folder not in held and len(held) < _HELD_AT_MOST:
             held[target.folder] = os.dup(folder)
+        if target.operation == "delete":
+            place.write_beside(folder, target.temporary, b"", finish)
+            place.drop(folder, target.temporary)
+            return
         target.written, _sha256 = place.write_beside(folder, target.temporary, plans.content_of(target.entry), finish)
     finally:
         os.close(folder)
@@ -434,37 +264,37 @@ def _same_root(root: int, workspace: str) -> None:
     again = handles.open_root(workspace)
     try:
         if handles.identity(os.fstat(again)) != handles.identity(os.fstat(root)):
-            raise _stale(workspace, "The workspace was exchanged.")
+            raise stale(workspace, "The workspace was exchanged.")
     finally:
         os.close(again)
 
 
-def _switch(root: int, target: _Target) -> None:
+def _switch(root: int, target: Target) -> None:
     """Put one file in its place, if everything is still as it was looked at."""
-    folder = _folder_of(root, target)
+    folder = folder_of(root, target)
     try:
         if not place.is_same(folder, target.name, target.found.stat if target.found else None):
-            raise _stale(target.path, "The file changed at this very moment.")
+            raise stale(target.path, "The file changed at this very moment.")
         if target.operation == "delete":
             os.unlink(target.name, dir_fd=folder)
             return
         if target.written is None or not place.is_same(folder, target.temporary, target.written):
-            raise _stale(target.path, "Somebody touched the new file before it was in its place.")
+            raise stale(target.path, "Somebody touched the new file before it was in its place.")
         try:
             place.put_in_place(folder, target.temporary, target.name, replace=target.found is not None)
         except FileExistsError:
-            raise _stale(target.path, "Something was put there at this very moment.") from None
+            raise stale(target.path, "Something was put there at this very moment.") from None
     finally:
         os.close(folder)
 
 
-def _sync_folders(root: int, targets: t.Sequence[_Target]) -> None:
+def _sync_folders(root: int, targets: t.Sequence[Target]) -> None:
     done: set[tuple[str, ...]] = set()
     for target in targets:
         if tuple(target.above) in done:
             continue
         done.add(tuple(target.above))
-        folder = _folder_of(root, target)
+        folder = folder_of(root, target)
         try:
             os.fsync(folder)
         finally:

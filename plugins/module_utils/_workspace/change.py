@@ -39,7 +39,7 @@ def changes(base: Snapshot, base_root: str, copy_root: str) -> list[Change]:
         old, new = base.files.get(path), now.get(path)
         if old is not None and new is not None:
             # The copy never had the bits beyond rwx: without them it is as it was given out.
-            if new.mode == old.mode & 0o777:
+            if new.mode != old.mode and new.mode == old.mode & 0o777:
                 new = dataclasses.replace(new, mode=old.mode)
             if new == old:
                 continue

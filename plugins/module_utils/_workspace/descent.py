@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import typing as t
@@ -17,6 +18,9 @@ from . import handles
 LONGEST_LIVE = 4096
 #: The bound for trees that an agent may have made.
 LONGEST_HOSTILE = 65536
+#: Folders in one tree, and entries in one folder.
+MOST_FOLDERS = 200_000
+MOST_IN_FOLDER = 1_000_000
 
 
 class Descent:
@@ -104,12 +108,22 @@ def walk(
     """
     position = Descent(root, force=force)
     prefix = ""
+    entered = 0
     waiting: list[list[str]] = []
     try:
         while True:
             with os.scandir(position.handle) as listing:
-                entries = sorted(listing, key=_by_name)
+                entries = sorted(itertools.islice(listing, MOST_IN_FOLDER + 1), key=_by_name)
             folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            entered += 1
+            if entered > MOST_FOLDERS or len(entries) > MOST_IN_FOLDER:
+                raise CodexOpsError(
+                    f"The tree is too large: more than {MOST_FOLDERS} folders, or {MOST_IN_FOLDER} entries in one.",
+                    code="workspace_too_large",
+                    outcome="rejected",
+                    hint="Narrow scope.include, or exclude what the task does not need.",
+                    where=prefix[:200],
+                )
             yield prefix, position.handle, entries
             waiting.append(folders[::-1])
             while waiting:

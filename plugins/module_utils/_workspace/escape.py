@@ -34,6 +34,7 @@ def quote(path: str) -> str:
         character = match.group()
         if ord(character) in _SHORT:
             return _SHORT[ord(character)]
-        return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+        errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+        return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", errors))
 
     return f'"{_QUOTED_RE.sub(octal, path)}"'

@@ -61,12 +61,13 @@ def _bad_root(path: str, wrong: str, hint: str) -> CodexOpsError:
     return CodexOpsError(f"The workspace {wrong}.", code="workspace_invalid", outcome="rejected", hint=hint, where=path)
 
 
-def open_root(path: str) -> int:
+def open_root(path: str, *, force: bool = False) -> int:
     """A handle of the directory *path*, reached part by part.
 
     The last part must be a real directory. A symbolic link above it is followed only if root or the caller owns it: anybody
     else's could be turned elsewhere between two looks.
 
+    :arg force: Give ourselves all rights to the directory, which is ours.
     :raises CodexOpsError: ``workspace_invalid``.
     """
     if not path.startswith("/") or "\0" in path or ".." in path.split("/"):
@@ -99,6 +100,8 @@ def open_root(path: str) -> int:
                 continue
             os.close(here)
             here = below
+        if force and os.fstat(here).st_uid == os.geteuid() and stat.S_IMODE(os.fstat(here).st_mode) & 0o700 != 0o700:
+            os.chmod(f"/proc/self/fd/{here}", stat.S_IMODE(os.fstat(here).st_mode) | 0o700)
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=here)
     except OSError as exc:
         reason = os.strerror(exc.errno) if exc.errno else str(exc)
@@ -233,3 +236,25 @@ def replace_file(folder: int, name: str, content: bytes) -> None:
             os.unlink(beside, dir_fd=folder)
         raise
     os.fsync(folder)
+
+
+def explain(exc: OSError, failed: str, code: str, where: str, outcome: str) -> CodexOpsError:
+    """What a person should read instead of *exc*. *failed* is the beginning of the sentence."""
+    full = exc.errno in NO_SPACE
+    reason = exc.strerror or str(exc)
+    return CodexOpsError(
+        f"{failed}: {reason}.",
+        code="disk_full" if full else code,
+        outcome=outcome,
+        hint="Make room and try again." if full else "Check rights, mount options and file attributes there.",
+        where=f"{where}: {exc.filename}" if isinstance(exc.filename, str) and exc.filename != where else where,
+    )
+
+
+@contextlib.contextmanager
+def explained(failed: str, code: str, where: str, outcome: str = "rejected") -> t.Iterator[None]:
+    """Turn an OSError inside into a :class:`CodexOpsError` with *code*, or ``disk_full``."""
+    try:
+        yield
+    except OSError as exc:
+        raise explain(exc, failed, code, where, outcome) from exc

@@ -208,17 +208,12 @@ def content_of(entry: t.Mapping[str, t.Any]) -> bytes:
 def store(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
     """Write *plan* into its run folder, all or nothing, mode 0600, on disk when this returns.
 
-    :raises CodexOpsError: ``disk_full``.
+    :raises CodexOpsError: ``disk_full`` or ``state_unwritable``.
     """
     folder = handles.open_root(run_dir)
     try:
-        handles.replace_file(folder, _FILE, canonical(plan))
-    except OSError as exc:
-        if exc.errno in handles.NO_SPACE:
-            raise CodexOpsError(
-                "There is no space left for the plan.", code="disk_full", outcome="rejected", where=run_dir
-            ) from exc
-        raise
+        with handles.explained("The plan could not be stored", "state_unwritable", run_dir):
+            handles.replace_file(folder, _FILE, canonical(plan))
     finally:
         os.close(folder)
 
@@ -263,19 +258,21 @@ def load(runs_dir: str, plan_id: str) -> dict[str, t.Any]:
 def spend(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
     """Mark *plan* as used, which can be done once, whoever tries at the same time.
 
-    :raises CodexOpsError: ``plan_spent``, outcome ``stale_plan``.
+    :raises CodexOpsError: ``plan_spent``, outcome ``stale_plan``; ``disk_full`` or ``state_unwritable``.
     """
     folder = handles.open_root(run_dir)
     try:
-        handles.write_new(folder, _SPENT, canonical({"nonce": plan["nonce"], "sha256": plan["sha256"]}))
-        os.fsync(folder)
-    except FileExistsError:
-        raise CodexOpsError(
-            f"The plan {plan['id']!r} was used already.",
-            code="plan_spent",
-            outcome="stale_plan",
-            hint="Make a new plan.",
-        ) from None
+        with handles.explained("The plan could not be marked as used", "state_unwritable", run_dir):
+            try:
+                handles.write_new(folder, _SPENT, canonical({"nonce": plan["nonce"], "sha256": plan["sha256"]}))
+            except FileExistsError:
+                raise CodexOpsError(
+                    f"The plan {plan['id']!r} was used already.",
+                    code="plan_spent",
+                    outcome="stale_plan",
+                    hint="Make a new plan.",
+                ) from None
+            os.fsync(folder)
     finally:
         os.close(folder)
 
@@ -284,3 +281,8 @@ def summary(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What results and records say about *plan*: ``files`` is their number, ``added`` and ``removed`` are lines."""
     keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "files", "added", "removed")
     return {key: len(plan[key]) if key == "files" else plan[key] for key in keys}
+
+
+def is_spent(run_dir: str) -> bool:
+    """Whether the plan in *run_dir* was used."""
+    return os.path.lexists(os.path.join(run_dir, _SPENT))

@@ -43,7 +43,8 @@ def undo(backup_dir: str, run_id: str) -> Restored:
     """
     folder = journal.open_folder(backup_dir, run_id)
     try:
-        written = journal.read(folder, os.path.join(backup_dir, run_id))
+        with handles.explained("The journal could not be read", "undo_failed", backup_dir):
+            written = journal.read(folder, os.path.join(backup_dir, run_id))
         if written is None or written["state"] == "undone":
             return Restored(False, [])
         if written["state"] not in journal.UNFINISHED:
@@ -88,13 +89,14 @@ def restore(backup_dir: str, run_id: str, *, check: bool) -> Restored:
     """
     folder = journal.open_folder(backup_dir, run_id)
     try:
-        written = journal.read(folder, os.path.join(backup_dir, run_id))
-        if written is None or written["state"] in ("undone", "restored"):
-            return Restored(False, [])
-        _refuse_later_edits(written)
-        if check:
-            return Restored(True, [entry["path"] for entry in written["files"]])
-        journal.write(folder, written, "restoring")
+        with handles.explained("The run could not be rolled back", "restore_failed", backup_dir):
+            written = journal.read(folder, os.path.join(backup_dir, run_id))
+            if written is None or written["state"] in ("undone", "restored"):
+                return Restored(False, [])
+            _refuse_later_edits(written)
+            if check:
+                return Restored(True, sorted(entry["path"] for entry in written["files"]))
+            journal.write(folder, written, "restoring")
         return _undo(folder, written, "restored")
     finally:
         os.close(folder)

@@ -121,7 +121,8 @@ def snapshot(root: str, scope: Scope, *, max_files: int = MAX_FILES, max_bytes: 
     :arg root: The workspace, an absolute path of a real directory.
     :raises CodexOpsError: ``workspace_invalid``, ``workspace_busy``, ``workspace_too_large``, ``workspace_unreadable``.
     """
-    return _take(root, scope, None, _Bounds(max_files, max_bytes))
+    with handles.explained("The workspace could not be read", "workspace_unreadable", root):
+        return _take(root, scope, None, _Bounds(max_files, max_bytes))
 
 
 def copy(
@@ -133,23 +134,16 @@ def copy(
         keep the bits for reading, writing and executing, not set-uid, set-gid, sticky, owner or times.
     :raises CodexOpsError: As :func:`snapshot`, and ``disk_full``.
     """
-    target = _Copy(destination)
-    try:
-        return _take(root, scope, target, _Bounds(max_files, max_bytes))
-    except BaseException as exc:
-        with contextlib.suppress(CodexOpsError):
-            remove_tree(destination)
-        if isinstance(exc, OSError) and exc.errno in handles.NO_SPACE:
-            raise CodexOpsError(
-                "There is no space left for the copy of the workspace.",
-                code="disk_full",
-                outcome="rejected",
-                hint="Make room, or narrow scope.include.",
-                where=destination,
-            ) from exc
-        raise
-    finally:
-        target.close()
+    with handles.explained("The workspace could not be copied", "workspace_unreadable", destination):
+        target = _Copy(destination)
+        try:
+            return _take(root, scope, target, _Bounds(max_files, max_bytes))
+        except BaseException:
+            with contextlib.suppress(CodexOpsError):
+                remove_tree(destination)
+            raise
+        finally:
+            target.close()
 
 
 def _take(root: str, scope: Scope, target: _Copy | None, bounds: _Bounds) -> Snapshot:
@@ -180,7 +174,7 @@ def _take(root: str, scope: Scope, target: _Copy | None, bounds: _Bounds) -> Sna
                 else:
                     files[path] = state
             elif entry.is_dir(follow_symlinks=False):
-                if target is not None:
+                if target is not None and scope.may_cover_below(path):
                     target.folder(path + "/")
             else:
                 kind = handles.kind_of(entry.stat(follow_symlinks=False).st_mode)
@@ -242,9 +236,13 @@ def walk_all(root: str, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTE
     :arg root: A tree that is ours, and in which no process works any more.
     :raises CodexOpsError: ``workspace_invalid``, ``workspace_busy``, ``workspace_too_large``, ``workspace_unreadable``.
     """
-    bounds = _Bounds(max_files, max_bytes)
+    with handles.explained("The tree could not be read", "workspace_unreadable", root):
+        return dict(sorted(_walk_all(root, _Bounds(max_files, max_bytes)).items()))
+
+
+def _walk_all(root: str, bounds: _Bounds) -> dict[str, FileState]:
     states: dict[str, FileState] = {}
-    for prefix, folder, entries in walk(handles.open_root(root), lambda path: True, force=True, longest=LONGEST_HOSTILE):
+    for prefix, folder, entries in walk(handles.open_root(root, force=True), lambda path: True, force=True, longest=LONGEST_HOSTILE):
         for entry in entries:
             path = prefix + entry.name
             if entry.is_file(follow_symlinks=False):
@@ -260,7 +258,7 @@ def walk_all(root: str, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTE
             else:
                 bounds.add(path, 0)
                 states[path] = FileState(handles.kind_of(found.st_mode), mode, found.st_size, None, found.st_nlink)
-    return dict(sorted(states.items()))
+    return states
 
 
 def _walk_file(folder: int, name: str, path: str, bounds: _Bounds) -> FileState:
