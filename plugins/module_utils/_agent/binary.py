@@ -60,6 +60,9 @@ def codex_version(path: str) -> str:
             pass
     from .process import run_limited
 
-    done = run_limited([path, "--version"], cwd="/", env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, timeout=20, max_output=4096)
+    try:
+        done = run_limited([path, "--version"], cwd="/", env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, timeout=5, max_output=4096)
+    except OSError:
+        return "unknown"
     words = done.stdout.decode("utf-8", "replace").split()
     return words[-1][:50] if done.exit_code == 0 and words else "unknown"

@@ -25,6 +25,7 @@ class Ending:
     timed_out: bool = False
     cancelled: str | None = None
     not_started: str = ""
+    missing: bool = False
     stderr: str = ""
     survivors: list[int] = dataclasses.field(default_factory=list)
 
@@ -55,7 +56,9 @@ def judge(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Tra
 def _verdict(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Transcript, message: str) -> tuple[str, str, str]:
     events = ending.events
     if ending.not_started:
-        return "agent_error", "not_started", f"The Codex CLI {request.codex_path} could not be started: {ending.not_started}."
+        advice = "Install it, or give its path as codex_path." if ending.missing else "Look at its file and modes."
+        code = "binary_missing" if ending.missing else "not_started"
+        return "agent_error", code, f"The Codex CLI {request.codex_path} could not be started: {ending.not_started}. {advice}"
     if ending.cancelled is not None:
         return "killed", "cancelled", f"The run was ended: {ending.cancelled}."
     if ending.timed_out:

@@ -148,6 +148,7 @@ def _execute(
             child = family.spawn(argv, cwd=request.workspace, env=config.environment(layout, token), stdin=source)
         except OSError as error:
             ending.not_started = f"{error.strerror or error}"
+            ending.missing = isinstance(error, FileNotFoundError)
             return ending
         finally:
             os.close(source)
