@@ -73,14 +73,15 @@ def ask_agent(
 
     :raises CodexOpsError: before the agent starts: no key, no sandbox, a contract that is too long.
     """
+    from ._agent.folder import cleanup  # pylint: disable=import-outside-toplevel
     from ._agent.request import AgentRequest  # pylint: disable=import-outside-toplevel
-    from ._agent.run import cleanup, run_agent  # pylint: disable=import-outside-toplevel
+    from ._agent.run import run_agent  # pylint: disable=import-outside-toplevel
     from ._agent.sandbox import preflight  # pylint: disable=import-outside-toplevel
     from ._contract.report import strict_form  # pylint: disable=import-outside-toplevel
 
     options = run.options
     provider = _provider(run)
-    preflight(codex_path, os.path.join(run.folder, "preflight"), run.places.stamps)
+    preflight(codex_path, run.folder, run.places.stamps)
     run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
     request = AgentRequest(
         run_dir=run.folder,

@@ -218,9 +218,9 @@ def _change(run: Run, order: Order, cancelled: t.Callable[[], str | None]) -> di
 
 def _recover(run: Run, workspace: str) -> dict[str, t.Any] | None:
     """Undo what an interrupted apply left. In check mode only the result says that it would be done."""
-    from ._workspace import apply  # pylint: disable=import-outside-toplevel
+    from ._workspace import restore  # pylint: disable=import-outside-toplevel
 
-    waiting = apply.pending(run.places.backups, workspace)
+    waiting = restore.pending(run.places.backups, workspace)
     if not waiting:
         return None
     if run.options.check:
@@ -229,7 +229,7 @@ def _recover(run: Run, workspace: str) -> dict[str, t.Any] | None:
             "changed": True,
             "msg": f"An apply was interrupted (run {', '.join(waiting)}). A real run first puts the old files back, then plans.",
         }
-    for recovered in apply.recover(run.places.backups, workspace):
+    for recovered in restore.recover(run.places.backups, workspace):
         run.facts["rollback"] = {"possible": False, "recovered": recovered.run_id, "conflicts": recovered.conflicts}
         run.warnings.append(f"An apply was interrupted (run {recovered.run_id}); its files were put back.")
         if recovered.conflicts:
@@ -244,7 +244,7 @@ def _left(run: Run, slice_: Slice, root: str, paths: t.Iterable[str]) -> list[Vi
     if not slice_.incorrect:
         return []
     from ._contract.checks import check_incorrect  # pylint: disable=import-outside-toplevel
-    from ._workspace.tree import contents  # pylint: disable=import-outside-toplevel
+    from ._workspace.contents import contents  # pylint: disable=import-outside-toplevel
 
     found: list[Violation] = []
     for path, content in contents(root, paths):
@@ -339,7 +339,7 @@ def _remembered(run: Run, slice_: Slice, order: Order, known: str) -> tuple[dict
         return None
     try:
         stored = plans.load(run.places.runs, str(remembered["plan_id"]))
-        if plans.is_spent(stored, run.places.run_dir(stored["id"])):
+        if plans.is_spent(run.places.run_dir(stored["id"])):
             return None
     except CodexOpsError:
         return None
@@ -472,7 +472,7 @@ def _fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]
 
     if stored["host_id"] != _host():
         stale(f"The plan {stored['id']} was made on another host.", "plan_foreign")
-    if plans.is_spent(stored, run.places.run_dir(stored["id"])):
+    if plans.is_spent(run.places.run_dir(stored["id"])):
         stale(f"The plan {stored['id']} was applied before. A plan is used once.", "plan_spent")
     base = tree.snapshot(slice_.workspace, slice_.scope)
     run.facts["input"]["base_sha256"] = base.sha256
@@ -500,11 +500,11 @@ def _apply(run: Run, slice_: Slice, stored: dict[str, t.Any], cancelled: t.Calla
         results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=None, cancelled=cancelled)
         bad = _validation.failures(results)
     except BaseException:
-        apply.undo(run.places.backups, run.id)
+        restore.undo(run.places.backups, run.id)
         raise
     validation = list(stored["validation"]) + results
     if bad:
-        restored = apply.undo(run.places.backups, run.id)
+        restored = restore.undo(run.places.backups, run.id)
         same = tree.snapshot(slice_.workspace, slice_.scope).sha256 == stored["base_sha256"]
         run.facts["rollback"] = {"possible": False, "done": True, "digest_as_before": same, "conflicts": restored.conflicts}
         stopped = cancelled()
@@ -532,7 +532,7 @@ def _remember_done(run: Run, slice_: Slice, known: str, result: dict[str, t.Any]
     # With a goal, the test comes first and tells more than memory.
     if slice_.has_goal or run.options.check:
         return
-    kept = {"outcome": "unchanged", "fingerprint": known, "report": result["report"], "codex_version": result.get("codex_version"), "message": result.get("message", "")}
+    kept = {"outcome": "unchanged", "fingerprint": known, "report": result["report"], "message": result.get("message", "")}
     memory.remember(run.places.remembered, known, run.redactor.data(kept))
 
 

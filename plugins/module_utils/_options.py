@@ -82,9 +82,9 @@ def options_from(params: dict[str, t.Any], *, check: bool) -> Options:
         )
     cassette = None
     if text and mode == "replay":
-        from ._agent.cassette import parse_cassette  # pylint: disable=import-outside-toplevel
+        from ._agent.cassette import load  # pylint: disable=import-outside-toplevel
 
-        cassette = parse_cassette(text)
+        cassette = load(text, "cassette")
     plain = ("codex_path", "model", "reasoning_effort", "ca_path", "proxy", "api_key", "api_key_file")
     return Options(
         prefix=params["prefix"],

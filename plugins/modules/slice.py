@@ -147,9 +147,9 @@ plan:
       description: Digest of the slice.
       type: str
     files:
-      description: The files that it changes.
+      description: The paths of the files that it changes.
       type: list
-      elements: raw
+      elements: str
     added:
       description: Lines added.
       type: int

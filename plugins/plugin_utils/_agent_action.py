@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import parse_cassette
+from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import describe, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, local_form
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
@@ -66,7 +66,7 @@ def load_document(path: str) -> t.Any:
     text = read_text(path, "slice")
     try:
         # A document that JSON cannot carry (dates, NaN, keys that are no text) is no slice.
-        return json.loads(json.dumps(yaml.load(text, Loader=_Loader), allow_nan=False))  # noqa: S506
+        return json.loads(json.dumps(yaml.load(text, Loader=_Loader), allow_nan=False))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -142,11 +142,7 @@ class AgentActionBase(ActionBase):
             return str(self._loader.path_dwim(name))
         path = self._file(str(name), "cassette")
         text = read_text(path, "cassette")
-        try:
-            parse_cassette(text)
-        except CodexOpsError as error:
-            error.where = f"{path}: {error.where}" if error.where else path
-            raise
+        load(text, path)
         args["_cassette"] = text
         return None
 

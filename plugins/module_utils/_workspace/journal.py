@@ -168,3 +168,15 @@ def unfinished(backup_dir: str, workspace: str) -> list[tuple[str, Journal]]:
             found.append((run_id, journal))
     found.sort(key=lambda item: (int(item[1].get("started_ns", 0)), item[0]), reverse=True)
     return found
+
+
+def workspace_of(backup_dir: str, run_id: str) -> str:
+    """The workspace in which *run_id* applied something. :raises CodexOpsError: ``backup_not_found``, ``journal_damaged``."""
+    folder = open_folder(backup_dir, run_id)
+    try:
+        journal = read(folder, os.path.join(backup_dir, run_id))
+    finally:
+        os.close(folder)
+    if journal is None:
+        raise _missing(run_id, backup_dir)
+    return str(journal["workspace"])

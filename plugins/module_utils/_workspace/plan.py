@@ -278,9 +278,9 @@ def spend(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
 
 
 def summary(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What results and records say about *plan*: ``files`` is their number, ``added`` and ``removed`` are lines."""
-    keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "files", "added", "removed")
-    return {key: len(plan[key]) if key == "files" else plan[key] for key in keys}
+    """What results and records say about *plan*: ``files`` is the list of its paths, ``added`` and ``removed`` are lines."""
+    keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "added", "removed")
+    return {**{key: plan[key] for key in keys}, "files": [entry["path"] for entry in plan["files"]]}
 
 
 def is_spent(run_dir: str) -> bool:
