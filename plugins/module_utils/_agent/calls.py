@@ -28,7 +28,9 @@ _REFUSED_LINE = re.compile(
     r"^[^\n:]{1,200}: [^\n]{0,400}(?:Permission denied|Operation not permitted|Read-only file system)\.?$|^[^\n]{0,200}PermissionError: [^\n]{1,300}$",
     re.MULTILINE,
 )
-_SANDBOX_LINE = re.compile(r"^(?:bwrap: |codex-linux-sandbox: |thread 'main'.*linux-sandbox|error applying (?:Linux )?sandbox)")
+# How the sandbox's own failures begin: nothing of the command has run then, so they are the whole of the output.
+_SANDBOX_FAILED = re.compile(r"\A\s*(?:bwrap: |bundled bubblewrap |bubblewrap |codex-linux-sandbox: |thread '[^'\n]*'[^\n]* panicked at [^\n]*linux-sandbox)")
+_SANDBOX_LINES = 8
 _COMMAND_TOOLS = ("exec_command", "shell", "shell_command", "local_shell", "container.exec")
 
 
@@ -129,6 +131,10 @@ def _split(output: str) -> tuple[list[str] | None, str]:
 
 def _judge_exit(call: Call, code: int, body: str) -> None:
     call.exit_code = code
+    call.sandbox_failed = code != 0 and bool(_SANDBOX_FAILED.match(body)) and body.count("\n") <= _SANDBOX_LINES
+    if call.sandbox_failed:
+        call.status, call.reason = "failed", _cap(" ".join(body.split()), MAX_REASON)
+        return
     refused = _REFUSED_LINE.search(body)
     call.status = "completed" if code == 0 and refused is None else "failed"
     if refused is not None:
@@ -136,7 +142,6 @@ def _judge_exit(call: Call, code: int, body: str) -> None:
     elif code != 0:
         lines = [line.strip() for line in body[-20000:].splitlines() if line.strip()]
         call.reason = _cap(lines[-1], MAX_REASON) if lines else f"exit status {code}"
-        call.sandbox_failed = bool(lines) and all(_SANDBOX_LINE.match(line) for line in lines)
 
 
 def _judge_plain(call: Call, output: str) -> None:
@@ -155,7 +160,7 @@ def _judge_plain(call: Call, output: str) -> None:
         call.status = "failed" if _FAILED.search(short[:200]) else "completed"
     if call.status != "completed":
         call.reason = _cap(_inner(text), MAX_REASON) or "no reason was given"
-        call.sandbox_failed = all(_SANDBOX_LINE.match(line) for line in text.splitlines()) and bool(text)
+        call.sandbox_failed = bool(_SANDBOX_FAILED.match(text))
 
 
 def _inner(text: str) -> str:

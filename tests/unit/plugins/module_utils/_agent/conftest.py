@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 
 import pytest
@@ -16,6 +17,10 @@ from ansible_collections.day2.codex.plugins.module_utils._agent.process import n
 from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import run_agent
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+
+# The test files import more of the package than this file did, at a time when Ansible's import hook wants the collection's metadata.
+if getattr(sys.modules["ansible_collections.day2.codex"], "_collection_meta", None) is None:
+    sys.modules["ansible_collections.day2.codex"]._collection_meta = {}
 
 
 def _binaries():

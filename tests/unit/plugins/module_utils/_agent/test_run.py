@@ -15,7 +15,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.day2.codex.plugins.module_utils._agent import process
+from ansible_collections.day2.codex.plugins.module_utils._agent import process, sandbox
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import cleanup, run_agent
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
@@ -188,19 +188,33 @@ def test_an_exit_status_is_no_success(stub, run, body):
     assert result.outcome == "agent_error"
 
 
-def test_a_sandbox_that_does_not_start_is_no_success(stub, one_codex, make_request, model, tmp_path):
-    # A package whose bwrap always fails: the real Codex ends with status 0 there.
-    package = os.path.dirname(os.path.dirname(os.path.realpath(one_codex)))
-    copy = tmp_path / "package"
-    (copy / "bin").mkdir(parents=True)
-    os.link(os.path.realpath(one_codex), copy / "bin" / "codex") if os.stat(package).st_dev == os.stat(tmp_path).st_dev else os.symlink(os.path.realpath(one_codex), copy / "bin" / "codex")
-    (copy / "codex-package.json").write_text(open(os.path.join(package, "codex-package.json")).read())
-    (copy / "codex-resources").mkdir()
-    bwrap = copy / "codex-resources" / "bwrap"
-    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
-    bwrap.chmod(0o755)
-    result = run_agent(make_request(str(copy / "bin" / "codex"), model.cassette("echo hi > file")), Redactor(), process.never)
-    assert result.outcome == "sandbox_unavailable" and "namespace" in result.msg, result
+@pytest.fixture
+def without_namespaces(tmp_path):
+    """Makes a program that runs Codex where no user namespace can be made, so that its sandbox cannot start."""
+
+    def make(codex_path):
+        path = tmp_path / "codex-without-namespaces"
+        inner = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" "$@"'
+        path.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c '{inner}' {codex_path} \"$@\"\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def test_a_sandbox_that_does_not_start_is_no_success(codex, run, model, without_namespaces):
+    result = run(without_namespaces(codex), model.cassette("echo hi > file", final="all is well"))
+    assert (result.outcome, result.code) == ("sandbox_unavailable", "sandbox_failed")
+    assert "namespace" in result.msg and result.commands[0]["status"] == "failed"
+
+
+def test_the_preflight_tells_a_sandbox_that_does_not_start(codex, without_namespaces, tmp_path):
+    stamps = tmp_path / "stamps"
+    stamps.mkdir()
+    with pytest.raises(CodexOpsError) as caught:
+        sandbox.preflight(without_namespaces(codex), str(tmp_path), str(stamps))
+    assert caught.value.outcome == "sandbox_unavailable" and "max_user_namespaces" in str(caught.value)
+    assert os.listdir(stamps) == []
 
 
 _ENGINE = """
