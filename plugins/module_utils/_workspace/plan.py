@@ -278,9 +278,10 @@ def spend(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
 
 
 def summary(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What results and records say about *plan*: ``files`` is the list of its paths, ``added`` and ``removed`` are lines."""
+    """What results and records say about *plan*: ``files`` names path and operation of each, the counts are lines."""
     keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "added", "removed")
-    return {**{key: plan[key] for key in keys}, "files": [entry["path"] for entry in plan["files"]]}
+    files = [{"path": entry["path"], "operation": entry["operation"]} for entry in plan["files"]]
+    return {**{key: plan[key] for key in keys}, "files": files}
 
 
 def is_spent(run_dir: str) -> bool:
