@@ -61,7 +61,7 @@ def codex_version(path: str) -> str:
     from .process import run_limited
 
     try:
-        done = run_limited([path, "--version"], cwd="/", env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, timeout=5, max_output=4096)
+        done = run_limited([path, "--version"], cwd="/", env={"PATH": "/usr/bin:/bin", "HOME": "/dev/null"}, timeout=5, max_output=4096)
     except OSError:
         return "unknown"
     words = done.stdout.decode("utf-8", "replace").split()

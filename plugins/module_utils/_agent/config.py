@@ -117,12 +117,17 @@ def config_toml(
     :arg writable: Whether commands may write in the workspace.
     :arg install: Paths of the Codex installation, which the sandbox has to be able to read.
     :arg timeout: Seconds of the whole run; Codex must not give a silent stream up before we do.
-    :raises CodexOpsError: ``reasoning_effort_invalid`` or ``path_not_utf8``.
+    :raises CodexOpsError: ``reasoning_effort_invalid``, ``path_not_utf8`` or ``path_is_pattern``.
     """
     if reasoning_effort is not None and reasoning_effort not in _EFFORTS:
         raise CodexOpsError(
             f"The reasoning effort {reasoning_effort!r} is unknown.", code="reasoning_effort_invalid", hint="Use one of " + ", ".join(_EFFORTS) + "."
         )
+    for path in (layout.root, *install):
+        if any(char in path for char in "*?[]"):
+            raise CodexOpsError(
+                f"The path {path!r} holds one of * ? [ ], which Codex takes for a pattern.", code="path_is_pattern", hint="Use a folder with a plain name."
+            )
     reads = [":minimal", *install, os.path.join(layout.codex_home, "tmp")]
     lines = [
         f"model = {toml_string(model or DEFAULT_MODEL)}",
