@@ -44,9 +44,10 @@ options:
     type: path
   cassette:
     description:
-      - A recording of the model's side, as a file on the controller. With it a run can be rehearsed with the real Codex CLI in its real sandbox,
-        without a key and without tokens.
-    type: path
+      - The path of a cassette on the controller, which is a recording of the model's side. With it a run can be rehearsed with the real
+        Codex CLI in its real sandbox, without a key and without tokens.
+      - It is looked for beside the playbook or role, and in their folder C(files).
+    type: str
   cassette_mode:
     description:
       - V(replay) answers from O(cassette); this is the default when O(cassette) is given.

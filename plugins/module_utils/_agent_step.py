@@ -105,3 +105,21 @@ def ask_agent(
         cleanup(run.folder)
     run.warnings.extend(answer.warnings)
     return answer
+
+
+def described(answer: t.Any) -> dict[str, t.Any]:
+    """What every result says of the agent's part."""
+    result = {
+        "outcome": answer.outcome,
+        "msg": answer.msg,
+        "message": answer.message,
+        "commands": answer.commands,
+        "usage": answer.usage,
+        "codex_version": answer.codex_version,
+        "replayed": answer.replayed,
+    }
+    if answer.outcome != "completed":
+        result["code"] = answer.code
+    if answer.cassette is not None:
+        result["_recorded"] = answer.cassette
+    return result

@@ -18,16 +18,15 @@ def shared() -> dict[str, t.Any]:
         "reasoning_effort": {"type": "str", "choices": ["none", "minimal", "low", "medium", "high", "xhigh"]},
         "limits": {
             "type": "dict",
-            "options": {"timeout": {"type": "int"}, "tokens": {"type": "int"}},
+            "options": {"timeout": {"type": "int"}, "tokens": {"type": "int", "no_log": False}},
         },
         "rerun": {"type": "str", "default": "on_change", "choices": ["on_change", "always"]},
-        "cassette": {"type": "path"},
+        # The action plugin puts the text of the file in the place of its name: one opaque string, which is not worth logging.
+        "cassette": {"type": "str", "no_log": True},
         "cassette_mode": {"type": "str", "choices": ["off", "record", "replay"]},
         "base_url": {"type": "str", "default": "https://api.openai.com/v1"},
         "ca_path": {"type": "path"},
         "proxy": {"type": "str"},
         "api_key": {"type": "str", "no_log": True},
         "api_key_file": {"type": "path", "no_log": False},
-        # The text of the cassette, which the action plugin read on the controller. One opaque string.
-        "_cassette": {"type": "str", "no_log": True},
     }

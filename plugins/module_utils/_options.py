@@ -70,7 +70,7 @@ def options_from(params: dict[str, t.Any], *, check: bool) -> Options:
         value = limits.get(name)
         if value is not None and value < 1:
             raise CodexOpsError(f"expected 1 or more, found {value}.", code="option_invalid", outcome="rejected", where=f"limits.{name}")
-    text = params.get("_cassette")
+    text = params.get("cassette")
     mode = params.get("cassette_mode") or ("replay" if text else "off")
     if mode == "replay" and not text:
         raise CodexOpsError(

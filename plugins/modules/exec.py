@@ -14,7 +14,8 @@ description:
     and returns its answer, its report and every command that it tried.
   - It asks and never changes the live tree. To have a change made, use M(day2.codex.slice).
   - An identical task is answered from memory. See O(rerun).
-  - "Files that usually hold secrets are never copied: C(.env), C(.netrc), C(.pgpass), C(.npmrc), C(.ssh), C(.aws), C(.kube), private keys and the like. Neither is C(.git)."
+  - "Files that usually hold secrets are never copied: C(.env), C(.netrc), C(.pgpass), C(.npmrc), C(.ssh), C(.aws), C(.kube), private keys
+    and the like. Neither is C(.git)."
 options:
   prompt:
     description: What is asked.

@@ -122,9 +122,8 @@ class AgentActionBase(ActionBase):
             ) from None
 
     def _cassette(self, args: dict[str, t.Any]) -> str | None:
-        """Put the cassette's text into *args*; the path to record to, if any."""
-        args.pop("_cassette", None)
-        name, mode = args.get("cassette"), args.get("cassette_mode")
+        """Put the cassette's text in the place of its path in *args*; the path to record to, if any."""
+        name, mode = args.pop("cassette", None), args.get("cassette_mode")
         mode = "off" if mode is False else mode  # YAML 1.1 reads a bare off as false
         if mode is not None:
             args["cassette_mode"] = mode
@@ -143,7 +142,7 @@ class AgentActionBase(ActionBase):
         path = self._file(str(name), "cassette")
         text = read_text(path, "cassette")
         load(text, path)
-        args["_cassette"] = text
+        args["cassette"] = text
         return None
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:

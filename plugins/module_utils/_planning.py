@@ -1,0 +1,238 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""slice, first half: goal, copy, agent, report, contract, validation, plan. The live tree is only read. PRIVATE."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import typing as t
+
+from . import _agent_step, _validation
+from ._applying import described
+from ._contract import prompt as prompts
+from ._contract.model import Violation
+from ._contract.slice import Slice
+from ._errors import CodexOpsError
+from ._options import Order
+from ._places import host_id
+from ._run import Run
+from ._trail import memory
+
+
+def _narrowed(option: int | None, limit: int) -> int:
+    return limit if option is None else min(option, limit)
+
+
+def left(run: Run, slice_: Slice, root: str, paths: t.Iterable[str]) -> list[Violation]:
+    """The incorrect values that are left in *paths* of *root*."""
+    if not slice_.incorrect:
+        return []
+    from ._contract.checks import check_incorrect  # pylint: disable=import-outside-toplevel
+    from ._workspace.contents import contents  # pylint: disable=import-outside-toplevel
+
+    found: list[Violation] = []
+    for path, content in contents(root, paths):
+        found.extend(check_incorrect(slice_, path, content))
+    return found
+
+
+def _confined(run: Run, slice_: Slice, copy: str, codex_path: str) -> t.Callable[[t.Sequence[str]], list[str]]:
+    from ._agent.sandbox import confine  # pylint: disable=import-outside-toplevel
+
+    return lambda argv: confine(argv, copy=copy, live=slice_.workspace, codex_path=codex_path)
+
+
+def goal_holds(run: Run, slice_: Slice, base: t.Any, cancelled: t.Callable[[], str | None]) -> list[dict[str, t.Any]] | None:
+    """The validations that passed when the goal holds already, else ``None``."""
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    if not slice_.has_goal or left(run, slice_, slice_.workspace, base.files):
+        return None
+    if not slice_.checks:
+        return []
+    codex_path, _version = _agent_step.find(run)
+    copy = os.path.join(run.folder, "goal")
+    tree.copy(slice_.workspace, slice_.scope, copy)
+    try:
+        results = _validation.run_checks(
+            slice_.checks,
+            stage="goal",
+            folder=copy,
+            confine=_confined(run, slice_, copy, codex_path),
+            cancelled=cancelled,
+            stop_early=True,
+        )
+    finally:
+        tree.remove_tree(copy)
+    return None if _validation.failures(results) else results
+
+
+def make_plan(run: Run, slice_: Slice, order: Order, cancelled: t.Callable[[], str | None]) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
+    """(result, plan); no plan where there is nothing to apply or the agent's work was not taken."""
+    from ._contract.report import check_schema, known_schema  # pylint: disable=import-outside-toplevel
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    schema = known_schema(slice_.report_schema) if isinstance(slice_.report_schema, str) else check_schema(slice_.report_schema)
+    base = tree.snapshot(slice_.workspace, slice_.scope)
+    run.facts["input"]["base_sha256"] = base.sha256
+    if base.refused:
+        return _rejected({}, base.refused, "The workspace holds what cannot be copied safely"), None
+    held = goal_holds(run, slice_, base, cancelled)
+    if held is not None:
+        return {"outcome": "unchanged", "msg": "The goal holds already; no model was asked.", "validation": held}, None
+    codex_path, version = _agent_step.find(run)
+    known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base.sha256)
+    remembered = _remembered(run, slice_, order, known)
+    if remembered is not None:
+        return remembered
+    copy = os.path.join(run.folder, "workspace")
+    try:
+        base = tree.copy(slice_.workspace, slice_.scope, copy)
+        run.facts["input"]["base_sha256"] = base.sha256
+        answer = _agent_step.ask_agent(
+            run,
+            codex_path=codex_path,
+            workspace=copy,
+            writable=True,
+            prompt=prompts.slice_prompt(slice_),
+            contract=prompts.slice_contract(slice_),
+            schema=schema,
+            timeout=_narrowed(run.options.timeout, slice_.limits["timeout"]),
+            tokens=_narrowed(run.options.tokens, slice_.limits["tokens"]),
+            cancelled=cancelled,
+        )
+        result = {**_agent_step.described(answer), "fingerprint": known, "report": None}
+        if answer.outcome != "completed":
+            return result, None
+        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path, cancelled)
+    finally:
+        tree.remove_tree(copy)
+
+
+def _remembered(run: Run, slice_: Slice, order: Order, known: str) -> tuple[dict[str, t.Any], dict[str, t.Any] | None] | None:
+    from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
+
+    if run.options.rerun != "on_change":
+        return None
+    remembered = memory.recall(run.places.remembered, known)
+    if remembered is None:
+        return None
+    if "plan_id" not in remembered:
+        return {**remembered, "cached": True, "msg": "An identical task was done before; no model was asked."}, None
+    if order.state != "planned":
+        return None
+    try:
+        stored = plans.load(run.places.runs, str(remembered["plan_id"]))
+        if plans.is_spent(run.places.run_dir(stored["id"])):
+            return None
+    except CodexOpsError:
+        return None
+    result = described(run, stored)
+    return {**result, "cached": True, "msg": f"The plan {stored['id']} of an identical task is still open; no model was asked."}, stored
+
+
+def _rejected(result: dict[str, t.Any], violations: t.Sequence[Violation], why: str) -> dict[str, t.Any]:
+    first = violations[0]
+    line = f":{first.line}" if first.line else ""
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    from ._workspace.patch import escape  # pylint: disable=import-outside-toplevel
+
+    return {
+        **result,
+        "outcome": "rejected",
+        "code": first.code,
+        "msg": f"{why}: {first.code} at {escape(first.path)}{line}: {escape(first.detail)}{more}. The live tree is as it was.",
+        "violations": [{**violation.as_dict(), "path": escape(violation.path), "detail": escape(violation.detail)} for violation in violations],
+    }
+
+
+def _judge(
+    run: Run,
+    slice_: Slice,
+    order: Order,
+    known: str,
+    base: t.Any,
+    copy: str,
+    schema: dict[str, t.Any],
+    result: dict[str, t.Any],
+    codex_path: str,
+    cancelled: t.Callable[[], str | None],
+) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
+    """Hold the agent's report and change against the slice; what passes becomes a plan."""
+    from ._contract.checks import check_change  # pylint: disable=import-outside-toplevel
+    from ._contract.report import read_report  # pylint: disable=import-outside-toplevel
+    from ._workspace import change, patch  # pylint: disable=import-outside-toplevel
+    from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
+
+    changes = change.changes(base, slice_.workspace, copy)
+    rendered = patch.render(changes)
+    result["patch"] = patch.escape(rendered.text)
+    try:
+        result["report"] = read_report(result["message"], schema)
+    except CodexOpsError as error:
+        return {**result, "outcome": error.outcome, "code": error.code, "msg": str(error), "details": error.details}, None
+    violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed)
+    changed = {item.path for item in changes}
+    if not violations:
+        kept = [path for path in base.files if path not in changed]
+        written = [item.path for item in changes if item.new is not None]
+        violations = left(run, slice_, copy, kept + written)
+    if violations:
+        return _rejected(result, violations, "The agent's change breaks the contract"), None
+    result["validation"] = _validation.run_checks(
+        slice_.checks, stage="copy", folder=copy, confine=_confined(run, slice_, copy, codex_path), cancelled=cancelled
+    )
+    if _validation.failures(result["validation"]):
+        why = _validation.describe(result["validation"])
+        return {**result, "outcome": "rejected", "code": "validation_failed", "msg": f"In the patched copy {why}. The live tree is as it was."}, None
+    if not changes:
+        remember_done(run, slice_, known, result)
+        return {**result, "outcome": "unchanged", "msg": "The agent found nothing to change."}, None
+    plan = plans.build(
+        plan_id=run.id,
+        workspace=slice_.workspace,
+        host_id=host_id(),
+        base=base,
+        changes=changes,
+        patch=rendered,
+        slice_document=slice_.document,
+        slice_sha256=slice_.sha256,
+        report=result["report"],
+        usage=result["usage"],
+        validation=result["validation"],
+        replayed=result["replayed"],
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
+    result["plan"] = plans.summary(plan)
+    count = len(result["plan"]["files"])
+    what = f"{count} file{'s' if count != 1 else ''}, +{rendered.added} -{rendered.removed}"
+    if run.options.check:
+        return {**result, "outcome": "planned", "changed": True, "msg": f"Would change {what}. Nothing was kept."}, plan
+    if order.state == "planned":
+        plans.store(plan, run.folder)
+        memory.remember(run.places.remembered, known, {"plan_id": plan["id"]})
+        return {**result, "outcome": "planned", "changed": True, "msg": f"The plan {plan['id']} changes {what}. Apply it with plan: {plan['id']}."}, plan
+    plans.store(plan, run.folder)
+    return {**result, "msg": what}, plan
+
+
+def remember_done(run: Run, slice_: Slice, known: str, result: dict[str, t.Any]) -> None:
+    # With a goal, the test comes first and tells more than memory.
+    if slice_.has_goal or run.options.check:
+        return
+    kept = {"outcome": "unchanged", "fingerprint": known, "report": result["report"], "message": result.get("message", "")}
+    memory.remember(run.places.remembered, known, run.redactor.data(kept))
+
+
+def remember_applied(run: Run, slice_: Slice) -> None:
+    """An identical task on the tree as it is now has nothing left to do."""
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    if slice_.has_goal:
+        return
+    _path, version = _agent_step.find(run)
+    known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=tree.snapshot(slice_.workspace, slice_.scope).sha256)
+    remember_done(run, slice_, known, {"report": None})
