@@ -60,7 +60,8 @@ def confine(argv: t.Sequence[str], *, copy: str, live: str, codex_path: str) -> 
             hint="Use a folder of its own as workspace.",
         )
     line = [
-        find_bwrap(codex_path), "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL",
+        # bwrap is process 1 inside, and shows what it was started with in /proc/1/environ: --clearenv alone is not enough.
+        "/usr/bin/env", "-i", find_bwrap(codex_path), "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL",
         "--hostname", "validation",
     ]  # fmt: skip
     for name, value in (("PATH", _PATH), ("HOME", "/tmp"), ("LANG", "C.UTF-8")):
