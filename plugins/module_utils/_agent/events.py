@@ -18,9 +18,7 @@ MAX_LINE = 1024 * 1024
 #: Most errors that are kept.
 MAX_ERRORS = 20
 
-_KNOWN = frozenset(
-    ("thread.started", "turn.started", "turn.completed", "turn.failed", "item.started", "item.updated", "item.completed", "error")
-)
+_KNOWN = frozenset(("thread.started", "turn.started", "turn.completed", "turn.failed", "item.started", "item.updated", "item.completed", "error"))
 
 
 class EventStream:

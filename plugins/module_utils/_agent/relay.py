@@ -49,9 +49,7 @@ class Relay:
     :arg on_exchange: Called with each exchange that ended, such as a recorder's ``add``.
     """
 
-    def __init__(
-        self, token: str, ledger: Ledger, transcript: Transcript, backend: Backend, on_exchange: t.Callable[[Exchange], None] | None = None
-    ) -> None:
+    def __init__(self, token: str, ledger: Ledger, transcript: Transcript, backend: Backend, on_exchange: t.Callable[[Exchange], None] | None = None) -> None:
         self._expected = b"Bearer " + token.encode("ascii")
         self._ledger = ledger
         self._transcript = transcript

@@ -99,9 +99,7 @@ def run_agent(
     return result
 
 
-def _backend(
-    request: AgentRequest, masks: Redactor, ledger: Ledger, transcript: Transcript, places: cassette.Places, deadline: float
-) -> Backend:
+def _backend(request: AgentRequest, masks: Redactor, ledger: Ledger, transcript: Transcript, places: cassette.Places, deadline: float) -> Backend:
     if request.cassette_mode == "replay":
         return ReplayBackend(cassette.Replay(cassette.check(request.cassette), places, masks, ledger), ledger, transcript)
     if request.provider is None:

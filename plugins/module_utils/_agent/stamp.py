@@ -24,9 +24,7 @@ def key_of(codex_path: str) -> str:
     real = os.path.realpath(codex_path)
     found = os.stat(real)
     layout = config.Layout("/run-dir/agent")
-    shape = [
-        config.config_toml(layout, port=1, writable=writable, install=["/install"]) + config.model_catalogue(None) for writable in (True, False)
-    ]
+    shape = [config.config_toml(layout, port=1, writable=writable, install=["/install"]) + config.model_catalogue(None) for writable in (True, False)]
     parts = [
         real, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, codex_version(codex_path), os.geteuid(),
         _read("/proc/sys/kernel/random/boot_id"), *[_read(f"/proc/sys/{name}") for name in _SYSCTLS], *shape,

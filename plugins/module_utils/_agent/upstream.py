@@ -208,9 +208,7 @@ class Upstream:
             self._transcript.response(exchange)
         faults.dropped(self._ledger)
 
-    def _send_with_retries(
-        self, path: str, body: bytes, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    def _send_with_retries(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         for attempt in range(RETRIES + 1):
             connection, response = self._send("POST", path, body, headers)
             wait = _retry_after(response.getheader("Retry-After"), attempt)
@@ -221,9 +219,7 @@ class Upstream:
                 raise ConnectionError("the run has ended")
         return connection, response
 
-    def _send(
-        self, method: str, path: str, body: bytes, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Connect, send and read the status line.
 
         :raises _Unreachable: When no connection can be made.
@@ -311,9 +307,7 @@ def _checked_url(text: str, option: str, schemes: tuple[str, ...]) -> _Url:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment or not text.isprintable() or " " in text:
-        raise CodexOpsError(
-            f"{option} is not a URL that can be used.", code=f"{option}_invalid", hint=f"Expected {' or '.join(schemes)}://host[:port][/path]."
-        )
+        raise CodexOpsError(f"{option} is not a URL that can be used.", code=f"{option}_invalid", hint=f"Expected {' or '.join(schemes)}://host[:port][/path].")
     if parts.username is not None:
         raise CodexOpsError(f"{option} must not hold a user or password.", code=f"{option}_invalid", hint="Give the key as api_key or api_key_file.")
     return _Url(parts.scheme, parts.netloc, parts.hostname, port, parts.path)

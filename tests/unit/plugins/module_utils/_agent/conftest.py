@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import _proc
 from ansible_collections.day2.codex.plugins.module_utils._agent.process import never
 from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
@@ -166,7 +167,7 @@ def stub(tmp_path):
 
     def make(body):
         path = tmp_path / "stub-codex"
-        path.write_text("#!/bin/sh\n[ \"$1\" != --version ] || { echo stub 1.2.3; exit; }\n" + body)
+        path.write_text('#!/bin/sh\n[ "$1" != --version ] || { echo stub 1.2.3; exit; }\n' + body)
         path.chmod(0o755)
         return str(path)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent.caller import CallerWatch
 
 _WATCHER = """
@@ -76,7 +77,10 @@ def test_a_signal_is_noticed_and_the_handlers_come_back(number):
 
 
 def test_a_parent_that_ends_is_noticed(watcher):
-    middle = subprocess.Popen([sys.executable, "-c", "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL); time.sleep(60)", *watcher.argv()], env=watcher.env)
+    middle = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL); time.sleep(60)", *watcher.argv()],
+        env=watcher.env,
+    )
     watcher.ready()
     middle.kill()
     middle.wait()
@@ -96,9 +100,8 @@ def test_a_killed_ansible_playbook_is_noticed_through_its_worker(watcher, kind, 
     """playbook -> worker -> sh -> module: the worker outlives a killed playbook."""
     env = {**watcher.env, **({"ANSIBLE_ASYNC_DIR": "/x"} if asynchronous else {})}
     worker = "import subprocess, sys; subprocess.run(['/bin/sh', '-c', '\"$@\"; true', 'sh', *sys.argv[1:]], stdout=subprocess.DEVNULL)"
-    playbook = subprocess.Popen(
-        [sys.executable, "-c", f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {worker!r}, *sys.argv[1:]]); time.sleep(60)", *watcher.argv(kind)], env=env
-    )  # fmt: skip
+    starter = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {worker!r}, *sys.argv[1:]]); time.sleep(60)"
+    playbook = subprocess.Popen([sys.executable, "-c", starter, *watcher.argv(kind)], env=env)
     watcher.ready()
     playbook.kill()
     playbook.wait()

@@ -12,6 +12,7 @@ import os
 
 import jsonschema
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import cassette
 from ansible_collections.day2.codex.plugins.module_utils._agent.ledger import Exchange, Ledger
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
@@ -24,7 +25,10 @@ GOOD = {
     "codex_version": "0.163.0",
     "model": "m",
     "exchanges": [
-        {"request": {"tools": ["a"], "input": [{"type": "message"}]}, "response": {"items": [{"type": "message"}], "usage": {"input_tokens": 1, "total_tokens": 0}}},
+        {
+            "request": {"tools": ["a"], "input": [{"type": "message"}]},
+            "response": {"items": [{"type": "message"}], "usage": {"input_tokens": 1, "total_tokens": 0}},
+        },
         {"response": {"status": 500, "body": "x"}},
         {"response": {"hang": True}},
         {"response": {"drop": True}},

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 
 import pytest
+import tomllib
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import config, process
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import run_agent
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError

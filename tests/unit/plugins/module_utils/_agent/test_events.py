@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent.events import MAX_LINE, EventStream
 
 
@@ -60,7 +61,11 @@ def test_a_line_that_is_too_long_is_skipped_to_its_end():
 
 
 def test_failures_are_kept_in_their_words():
-    stream = read(line(type="error", message="net"), line(type="turn.failed", error={"message": "quota"}), line(type="item.completed", item={"type": "error", "message": "odd"}))
+    stream = read(
+        line(type="error", message="net"),
+        line(type="turn.failed", error={"message": "quota"}),
+        line(type="item.completed", item={"type": "error", "message": "odd"}),
+    )
     assert (stream.errors, stream.turn_failed, stream.warnings, stream.turn_completed) == (["net"], "quota", ["odd"], False)
     assert len(read(*[line(type="error", message="e" * 5000)] * 100).errors) == 20
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import _proc, family, process
 
 ENV = {"PATH": "/usr/bin:/bin"}

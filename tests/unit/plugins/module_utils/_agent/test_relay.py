@@ -10,6 +10,7 @@ import json
 import socket
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import http1
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import Places, Replay
 from ansible_collections.day2.codex.plugins.module_utils._agent.ledger import Ledger
@@ -78,7 +79,14 @@ def test_without_the_token_nothing_is_served(relay):
 
 
 def test_only_the_model_api_is_served(relay):
-    for method, path in (("GET", "/"), ("POST", "/v1/files"), ("DELETE", "/v1/responses"), ("GET", "/v1/responses"), ("POST", "/v1/responses/../files"), ("GET", "http://elsewhere/v1/models")):
+    for method, path in (
+        ("GET", "/"),
+        ("POST", "/v1/files"),
+        ("DELETE", "/v1/responses"),
+        ("GET", "/v1/responses"),
+        ("POST", "/v1/responses/../files"),
+        ("GET", "http://elsewhere/v1/models"),
+    ):
         assert status(relay.send(method, path)) == 404
     assert json.loads(relay.send("GET", "/v1/models").split(b"\r\n\r\n")[1]) == {"models": []}
     assert relay.send("POST", "/v1/analytics/codex/turn-costs").endswith(b"{}")

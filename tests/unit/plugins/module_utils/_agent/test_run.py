@@ -15,6 +15,7 @@ import sys
 import time
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import process, sandbox
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import cleanup, run_agent
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
@@ -88,13 +89,12 @@ def test_a_read_only_workspace_cannot_be_written(codex, make_request, model):
     assert os.listdir(request.workspace) == []
 
 
-def test_a_command_that_is_waited_for_is_one_command_with_its_exit_code(one_codex, make_request, model):
+def test_a_command_that_still_runs_at_the_end_is_told(one_codex, run, model):
     cassette = model.cassette()
-    cassette["exchanges"].insert(0, model.items(model.call("sleep 0.6; exit 7", yield_time_ms=250)))
-    request = make_request(one_codex, cassette)
-    # The session's number is Codex's choice, so a first run tells it apart: without polling the command is still running.
-    result = run_agent(request, Redactor(), process.never)
-    assert result.commands[0]["status"] == "failed" and "running" in result.commands[0]["reason"]
+    cassette["exchanges"].insert(0, model.items(model.call("sleep 305", yield_time_ms=250)))
+    result = run(one_codex, cassette)
+    assert result.outcome == "completed"
+    assert result.commands[0]["status"] == "failed" and "still running" in result.commands[0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,16 @@ def test_the_time_limit_ends_everything_the_agent_started(codex, make_request, m
 
 
 def test_what_a_finished_agent_left_running_is_ended(stub, make_request, living):
-    request = make_request(stub("cat >/dev/null\n(setsid sh -c 'trap : TERM; sleep 302; sleep 302' >/dev/null 2>&1 &)\necho '{\"type\":\"turn.completed\"}'\n"), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
+    request = make_request(
+        stub("cat >/dev/null\n(setsid sh -c 'trap : TERM; sleep 302; sleep 302' >/dev/null 2>&1 &)\necho '{\"type\":\"turn.completed\"}'\n"),
+        {"version": 1, "exchanges": [{"response": {"hang": True}}]},
+    )
     result = run_agent(request, Redactor(), process.never)
     assert (result.outcome, result.code) == ("agent_error", "no_final_message")
     assert living(request.run_dir) == []
 
 
-@pytest.mark.parametrize("body", ["kill -9 $$", "exit 1", "exit 0", "echo '{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"hi\"}}'; exit 0"])
+@pytest.mark.parametrize("body", ["kill -9 $$", "exit 1", "exit 0", 'echo \'{"type":"item.completed","item":{"type":"agent_message","text":"hi"}}\'; exit 0'])
 def test_an_exit_status_is_no_success(stub, run, body):
     result = run(stub(body), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
     assert result.outcome == "agent_error"
@@ -217,6 +220,35 @@ def test_the_preflight_tells_a_sandbox_that_does_not_start(codex, without_namesp
     assert os.listdir(stamps) == []
 
 
+_FLOOD = """
+import resource, sys, json
+from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
+from ansible_collections.day2.codex.plugins.module_utils._agent.run import run_agent
+from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+result = run_agent(AgentRequest(**json.load(sys.stdin)), Redactor(), lambda: None)
+sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss} {result.message} {len(result.warnings)}")
+"""
+
+
+def test_two_hundred_megabytes_of_events_leave_the_engine_small(stub, make_request):
+    flood = (
+        'cat >/dev/null; head -c 100000000 /dev/zero | tr \'\\0\' x; echo; yes \'{"type":"item.updated","item":{}}\' | head -c 100000040; '
+        """echo; echo '{"type":"item.completed","item":{"type":"agent_message","text":"end"}}'; echo '{"type":"turn.completed"}'\n"""
+    )
+    request = make_request(stub(flood), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
+    done = subprocess.run(
+        [sys.executable, "-c", _FLOOD],
+        input=json.dumps(request.__dict__),
+        env={**os.environ, "PYTHONPATH": _root()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peak, message, warnings = done.stdout.split()
+    assert message == "end" and int(warnings) >= 1
+    assert int(peak) < 60 * 1024, "kilobytes"
+
+
 _ENGINE = """
 import sys
 from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
@@ -241,7 +273,9 @@ def test_killing_the_engine_leaves_nothing_alive(codex, make_request, model, liv
 
 
 def test_leftovers_of_a_killed_engine_are_found_by_their_run_folder(stub, make_request, living, wait_for):
-    request = make_request(stub("cat >/dev/null\n(setsid sleep 304 >/dev/null 2>&1 &)\nsleep 304\n"), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
+    request = make_request(
+        stub("cat >/dev/null\n(setsid sleep 304 >/dev/null 2>&1 &)\nsleep 304\n"), {"version": 1, "exchanges": [{"response": {"hang": True}}]}
+    )
     engine = subprocess.Popen([sys.executable, "-c", _ENGINE], stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": _root()})
     engine.stdin.write(json.dumps(request.__dict__).encode())
     engine.stdin.close()

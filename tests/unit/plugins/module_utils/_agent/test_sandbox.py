@@ -11,6 +11,7 @@ import socket
 import time
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import process, sandbox, stamp
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 
@@ -46,7 +47,11 @@ def test_nothing_of_the_host_is_there_but_what_programs_need(confined, tmp_path)
     for word in ("root:", "file-secret", "environment-secret"):
         assert word not in out
     code, out, _err = confined("env | sort")
-    assert [line for line in out.splitlines() if not line.startswith(("PWD=", "OLDPWD=", "SHLVL=", "_="))] == ["HOME=/tmp", "LANG=C.UTF-8", f"PATH={sandbox._PATH}"]
+    assert [line for line in out.splitlines() if not line.startswith(("PWD=", "OLDPWD=", "SHLVL=", "_="))] == [
+        "HOME=/tmp",
+        "LANG=C.UTF-8",
+        f"PATH={sandbox._PATH}",
+    ]
 
 
 def test_it_has_no_network_no_power_and_no_other_processes(confined):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent.ledger import Exchange
 from ansible_collections.day2.codex.plugins.module_utils._agent.transcript import MAX_CALLS, Transcript
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
@@ -63,8 +64,18 @@ def start(cmd, call_id):
         ("Process exited with code 0\nOutput:\nno header of Codex", "failed", None, "Process exited with code 0\nOutput:\nno header of Codex"),
         ("Wall time: 0.1 seconds\nOutput:\nExit code: 0\nWall time: 0.1 seconds\nOutput:\nSuccess.", "completed", 0, ""),
         ("Wall time: 0.1 seconds\nOutput:\nExit code: 1\nWall time: 0.1 seconds\nOutput:\nno match", "failed", 1, "no match"),
-        ('exec_command failed: CreateProcess { message: "Rejected(\\"`rm -rf /` rejected: not permitted\\")" }', "denied", None, "`rm -rf /` rejected: not permitted"),
-        ("patch rejected: writing outside of the project; rejected by user approval settings", "denied", None, "patch rejected: writing outside of the project; rejected by user approval settings"),
+        (
+            'exec_command failed: CreateProcess { message: "Rejected(\\"`rm -rf /` rejected: not permitted\\")" }',
+            "denied",
+            None,
+            "`rm -rf /` rejected: not permitted",
+        ),
+        (
+            "patch rejected: writing outside of the project; rejected by user approval settings",
+            "denied",
+            None,
+            "patch rejected: writing outside of the project; rejected by user approval settings",
+        ),
         ("approval policy is Never; reject command", "denied", None, "approval policy is Never; reject command"),
         ("Command blocked by PreToolUse hook: no curl", "denied", None, "Command blocked by PreToolUse hook: no curl"),
         ("failed to parse function arguments", "failed", None, "failed to parse function arguments"),
@@ -83,10 +94,18 @@ def test_a_call_without_outcome_failed():
 
 def test_polling_belongs_to_the_command_that_runs():
     listed, _transcript = commands(
-        (start("slow", "a"), running(41)), (start("other", "b"), running(42)), (poll(41, "c"), running(41)), (poll(42, "d"), exited(0)), (poll(41, "e"), exited(5, "end")),
+        (start("slow", "a"), running(41)),
+        (start("other", "b"), running(42)),
+        (poll(41, "c"), running(41)),
+        (poll(42, "d"), exited(0)),
+        (poll(41, "e"), exited(5, "end")),
         (poll(99, "f"), "write_stdin failed: Unknown process id 99"),
-    )  # fmt: skip
-    assert [(entry["command"], entry["status"], entry["exit_code"]) for entry in listed] == [("slow", "failed", 5), ("other", "completed", 0), ("write_stdin", "failed", None)]
+    )
+    assert [(entry["command"], entry["status"], entry["exit_code"]) for entry in listed] == [
+        ("slow", "failed", 5),
+        ("other", "completed", 0),
+        ("write_stdin", "failed", None),
+    ]
 
 
 def test_a_call_id_used_twice_is_two_calls():
@@ -101,17 +120,28 @@ def test_every_kind_of_call_is_listed():
         ({"type": "function_call", "call_id": "3", "name": "update_plan", "arguments": "{}"}, "Plan updated"),
         ({"type": "function_call", "call_id": "4", "name": "no_such", "arguments": "{}"}, "unsupported call: no_such"),
         ({"type": "function_call", "call_id": "5", "name": "exec_command", "arguments": "not json"}, exited(0)),
-        ({"type": "custom_tool_call", "call_id": "6", "name": "exec", "input": "text(1)"}, [{"type": "input_text", "text": "Script completed\nWall time 0.1 seconds\nOutput:\n"}]),
+        (
+            {"type": "custom_tool_call", "call_id": "6", "name": "exec", "input": "text(1)"},
+            [{"type": "input_text", "text": "Script completed\nWall time 0.1 seconds\nOutput:\n"}],
+        ),
     ]
     listed, transcript = commands(*pairs)
     assert [(entry["command"], entry["status"]) for entry in listed] == [
-        ("apply_patch\n*** Begin", "failed"), ("ls 'a b'", "completed"), ("update_plan {}", "completed"), ("no_such {}", "failed"), ("not json", "completed"), ("exec\ntext(1)", "completed"),
-    ]  # fmt: skip
+        ("apply_patch\n*** Begin", "failed"),
+        ("ls 'a b'", "completed"),
+        ("update_plan {}", "completed"),
+        ("no_such {}", "failed"),
+        ("not json", "completed"),
+        ("exec\ntext(1)", "completed"),
+    ]
     assert transcript.code_mode
 
 
 def test_what_a_sandbox_says_that_did_not_start():
-    for words in ("bwrap: No permissions to create a new namespace\n", "thread 'main' (1) panicked at linux-sandbox/src/launcher.rs:60:13:\nbubblewrap is unavailable\n"):
+    for words in (
+        "bwrap: No permissions to create a new namespace\n",
+        "thread 'main' (1) panicked at linux-sandbox/src/launcher.rs:60:13:\nbubblewrap is unavailable\n",
+    ):
         assert one(exited(1, words))[1].sandbox_failed()
     assert one(exited(1, "fine\nbwrap: no\n"))[1].sandbox_failed() == ""
     _listed, mixed = commands((start("a", "a"), exited(1, "bwrap: no\n")), (start("b", "b"), exited(0, "ok")))

@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._agent import process, upstream
 from ansible_collections.day2.codex.plugins.module_utils._agent.request import Provider
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import run_agent
@@ -292,6 +293,21 @@ def test_the_token_limit_ends_a_live_run(one_codex, provider, live, model):
     server = provider([model.call("true")], [model.call("true")], [model.say("never")])
     result = live(one_codex, server, tokens=150)
     assert (result.outcome, result.code) == ("budget_exhausted", "token_limit") and len(server.seen) == 2
+
+
+def test_a_command_that_is_polled_is_one_command_with_its_exit_code(codex, provider, live, model):
+    def poll(handler):
+        # The session's number is Codex's choice: the script reads it, as a model does.
+        output = handler.server.seen[-1][2]["input"][-1]["output"]
+        session = int(output.partition("session ID ")[2].split()[0])
+        arguments = json.dumps({"session_id": session, "chars": "", "yield_time_ms": 5000})
+        item = {"type": "function_call", "call_id": "c2", "name": "write_stdin", "arguments": arguments}
+        handler.answer(200, "text/event-stream", b"".join(response_events(2, [item], usage())))
+
+    server = provider([model.call("sleep 0.5; echo late; exit 7", yield_time_ms=250)], poll, [model.say("done")])
+    result = live(codex, server)
+    assert result.outcome == "completed", result
+    assert result.commands == [{"command": "sleep 0.5; echo late; exit 7", "status": "failed", "exit_code": 7, "reason": "late"}]
 
 
 def test_a_recording_can_be_replayed_and_holds_no_secret(codex, provider, live, run, model, tmp_path):
