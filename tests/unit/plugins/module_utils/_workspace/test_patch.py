@@ -92,8 +92,14 @@ def test_no_configuration_attribute_or_program_of_the_caller_has_a_say(tmp_path:
     (tmp_path / ".gitconfig").write_text(f"[diff]\nexternal = {evil}\nnoprefix = true\nalgorithm = patience\n[color]\nui = always\n")
     (tmp_path / ".gitattributes").write_text("* -diff\n")
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
+    # An order file that is missing stops every git that reads this configuration.
+    with open(tmp_path / ".git/config", "a", encoding="ascii") as config:
+        config.write("[diff]\norderFile = /nonexistent/order\n")
     for key, value in {
         "HOME": str(tmp_path),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "diff.orderFile",
+        "GIT_CONFIG_VALUE_0": "/nonexistent/order",
         "GIT_EXTERNAL_DIFF": str(evil),
         "GIT_DIFF_OPTS": "-u0",
         "GIT_CONFIG_GLOBAL": str(tmp_path / ".gitconfig"),

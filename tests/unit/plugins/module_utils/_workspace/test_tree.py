@@ -133,18 +133,21 @@ if os.geteuid() == 0:  # only root can give a link to somebody else
             tree.snapshot(str(link / "live"), world.scope)
 
 
-def test_a_file_that_changes_all_the_time_is_busy_and_the_copy_goes_away(world: t.Any) -> None:
+@pytest.mark.parametrize("how", [os.O_APPEND, 0])
+def test_a_file_that_changes_all_the_time_is_busy_and_the_copy_goes_away(world: t.Any, how: int) -> None:
     target = world.live / "config/inbox.yml"
     target.write_bytes(b"x" * 30_000_000)
     stop = threading.Event()
 
-    def grow() -> None:
-        handle = os.open(target, os.O_WRONLY | os.O_APPEND)
+    def write() -> None:
+        handle = os.open(target, os.O_WRONLY | how)
         while not stop.is_set():
             os.write(handle, b"y")
+            if not how:
+                os.lseek(handle, 0, os.SEEK_SET)
         os.close(handle)
 
-    writer = threading.Thread(target=grow)
+    writer = threading.Thread(target=write)
     writer.start()
     try:
         with pytest.raises(CodexOpsError) as caught:
