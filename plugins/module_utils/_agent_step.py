@@ -67,7 +67,6 @@ def ask_agent(
     schema: dict[str, t.Any] | None,
     timeout: int,
     tokens: int,
-    cancelled: t.Callable[[], str | None],
 ) -> t.Any:
     """Run the agent once in *workspace* (a copy) and return its :class:`AgentResult`.
 
@@ -81,6 +80,7 @@ def ask_agent(
 
     options = run.options
     provider = _provider(run)
+    run.cancelled()
     preflight(codex_path, run.folder, run.places.stamps)
     run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
     request = AgentRequest(
@@ -100,7 +100,7 @@ def ask_agent(
         cassette_mode=options.cassette_mode,
     )
     try:
-        answer = run_agent(request, run.redactor, cancelled, os.path.join(run.folder, "transcript.jsonl"))
+        answer = run_agent(request, run.redactor, run.cancelled, os.path.join(run.folder, "transcript.jsonl"))
     finally:
         cleanup(run.folder)
     run.warnings.extend(answer.warnings)

@@ -17,29 +17,6 @@ from ._places import host_id
 from ._run import Run
 
 
-def recover(run: Run, workspace: str) -> dict[str, t.Any] | None:
-    """Undo what an interrupted apply left. In check mode only the result says that it would be done."""
-    from ._workspace import restore  # pylint: disable=import-outside-toplevel
-
-    waiting = restore.pending(run.places.backups, workspace)
-    if not waiting:
-        return None
-    if run.options.check:
-        return {
-            "outcome": "planned",
-            "changed": True,
-            "msg": f"An apply was interrupted (run {', '.join(waiting)}). A real run first puts the old files back, then plans.",
-        }
-    for recovered in restore.recover(run.places.backups, workspace):
-        run.facts["rollback"] = {"possible": False, "recovered": recovered.run_id, "conflicts": recovered.conflicts}
-        run.warnings.append(f"An apply was interrupted (run {recovered.run_id}); its files were put back.")
-        if recovered.conflicts:
-            run.warnings.append(
-                "These files were changed by somebody else since, and were left alone: " + ", ".join(recovered.conflicts[:20])
-            )
-    return None
-
-
 def described(run: Run, stored: dict[str, t.Any]) -> dict[str, t.Any]:
     from ._workspace import patch  # pylint: disable=import-outside-toplevel
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
@@ -79,21 +56,22 @@ def fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**result, "changed": run.options.check, "msg": f"The plan {stored['id']} can be applied; it changes {count} file{'s' if count != 1 else ''}."}
 
 
-def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any], cancelled: t.Callable[[], str | None]) -> dict[str, t.Any]:
+def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
     """Write exactly what the plan says, validate in place, and take it back when that fails."""
     from ._workspace import apply, restore, tree  # pylint: disable=import-outside-toplevel
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
     def before_each() -> None:
-        reason = cancelled()
+        reason = run.cancelled()
         if reason:
             raise CodexOpsError(f"Stopped while writing: {reason}. The old files were put back.", code="killed", outcome="killed")
 
+    run.cancelled()
     plans.spend(stored, run.places.run_dir(stored["id"]))
     apply.apply(stored, backup_dir=run.places.backups, run_id=run.id, before_each=before_each)
     run.facts["rollback"] = {"possible": True, "run_id": run.id}
     try:
-        results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=None, cancelled=cancelled)
+        results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=None, cancelled=run.cancelled)
         bad = _validation.failures(results)
     except BaseException:
         restore.undo(run.places.backups, run.id)
@@ -103,7 +81,7 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any], cancelled: t.C
         restored = restore.undo(run.places.backups, run.id)
         same = tree.snapshot(slice_.workspace, slice_.scope).sha256 == stored["base_sha256"]
         run.facts["rollback"] = {"possible": False, "done": True, "digest_as_before": same, "conflicts": restored.conflicts}
-        stopped = cancelled()
+        stopped = run.cancelled()
         state = "The tree is as it was before" if same else "The files of the plan were put back; others changed meanwhile"
         return {
             "outcome": "killed" if stopped else "rolled_back",
@@ -123,7 +101,7 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any], cancelled: t.C
     }
 
 
-def roll_back(run: Run, order: Order, cancelled: t.Callable[[], str | None]) -> dict[str, t.Any]:
+def roll_back(run: Run, order: Order) -> dict[str, t.Any]:
     """The rollback that a person asked for."""
     from ._workspace import journal, restore  # pylint: disable=import-outside-toplevel
 

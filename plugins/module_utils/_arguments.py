@@ -15,7 +15,7 @@ def shared() -> dict[str, t.Any]:
         "prefix": {"type": "path", "default": "/"},
         "codex_path": {"type": "path"},
         "model": {"type": "str"},
-        "reasoning_effort": {"type": "str", "choices": ["none", "minimal", "low", "medium", "high", "xhigh"]},
+        "reasoning_effort": {"type": "str", "choices": ["minimal", "low", "medium", "high", "xhigh"]},
         "limits": {
             "type": "dict",
             "options": {"timeout": {"type": "int"}, "tokens": {"type": "int", "no_log": False}},

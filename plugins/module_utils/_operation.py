@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ._agent.caller import CallerWatch
+from ._canonical import digest
 from ._contract.slice import Slice, build, parse
 from ._errors import CodexOpsError
 from ._gates.lock import workspace_lock
@@ -29,8 +29,7 @@ def ask(options: Options, question: Question) -> dict[str, t.Any]:
     from ._question import answer  # pylint: disable=import-outside-toplevel
 
     run = Run(options, "exec")
-    with CallerWatch(ansible=options.ansible) as caller:
-        return run.recorded(lambda: answer(run, question, caller.lost))
+    return run.recorded(lambda: answer(run, question))
 
 
 def operate(options: Options, order: Order) -> dict[str, t.Any]:
@@ -39,12 +38,22 @@ def operate(options: Options, order: Order) -> dict[str, t.Any]:
     :returns: the result as the module slice documents it.
     :raises CodexOpsError: when nothing could even be recorded.
     """
-    from ._applying import roll_back  # pylint: disable=import-outside-toplevel
-
     run = Run(options, "slice")
-    work = roll_back if order.state == "rolled_back" else _change
-    with CallerWatch(ansible=options.ansible) as caller:
-        return run.recorded(lambda: {"violations": [], "validation": [], "rolled_back": False, **work(run, order, caller.lost)})
+    work = _take_back if order.state == "rolled_back" else _change
+    return run.recorded(lambda: {"violations": [], "validation": [], "rolled_back": False, **work(run, order)})
+
+
+def _known(run: Run, document: dict[str, t.Any], source: str | None) -> Slice:
+    """The slice that *document* describes. One that was found valid before is not held against the schema again."""
+    from ._schemas import SCHEMAS  # pylint: disable=import-outside-toplevel
+
+    stamp = os.path.join(run.places.stamps, "slice-" + digest([SCHEMAS["slice"], document]))
+    if os.path.exists(stamp):
+        return build(document)
+    valid = parse(document, source)
+    if not run.options.check:
+        os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    return valid
 
 
 def _installed(run: Run, name: str) -> Slice:
@@ -65,21 +74,19 @@ def _installed(run: Run, name: str) -> Slice:
             where=path,
             hint="Install it there as JSON, or give it with 'slice' or 'src'.",
         ) from None
-    return parse(document, path)
+    return _known(run, document, path)
 
 
-def _change(run: Run, order: Order, cancelled: t.Callable[[], str | None]) -> dict[str, t.Any]:
-    from . import _applying as applying  # pylint: disable=import-outside-toplevel
-    from . import _planning as planning  # pylint: disable=import-outside-toplevel
-    from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
-
+def _change(run: Run, order: Order) -> dict[str, t.Any]:
     given: Slice | None = None
     if order.name is not None:
         given = _installed(run, order.name)
     elif order.document is not None:
-        given = parse(order.document, order.source)
+        given = _known(run, order.document, order.source)
     stored = None
     if order.plan is not None:
+        from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
+
         stored = plans.load(run.places.runs, order.plan)
         if given is not None and given.sha256 != stored["slice_sha256"]:
             raise CodexOpsError(
@@ -96,16 +103,65 @@ def _change(run: Run, order: Order, cancelled: t.Callable[[], str | None]) -> di
     run.facts["input"] = {"slice": given.name, "slice_sha256": given.sha256, "workspace": given.workspace, "plan": order.plan}
     run.places.check_workspace(given.workspace)
     with workspace_lock(run.places.locks, given.workspace, run.id):
-        waiting = applying.recover(run, given.workspace)
+        waiting = _recover(run, given.workspace)
         if waiting is not None:
             return waiting
         if stored is None:
-            result, stored = planning.make_plan(run, given, order, cancelled)
-        else:
-            result = applying.fits(run, given, stored)
-        if stored is None or order.state == "planned" or run.options.check:
-            return result
-        result.update(applying.apply_plan(run, given, stored, cancelled))
-        if result["outcome"] == "applied":
-            planning.remember_applied(run, given)
+            from ._goal import goal_holds  # pylint: disable=import-outside-toplevel
+            from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+            base = tree.snapshot(given.workspace, given.scope)
+            run.facts["input"]["base_sha256"] = base.sha256
+            held = goal_holds(run, given, base)
+            if held is not None:
+                return {"outcome": "unchanged", "msg": "The goal holds already; no model was asked.", "validation": held}
+        return _plan_and_apply(run, given, order, stored, base if stored is None else None)
+
+
+def _take_back(run: Run, order: Order) -> dict[str, t.Any]:
+    from ._applying import roll_back  # pylint: disable=import-outside-toplevel
+
+    return roll_back(run, order)
+
+
+def _plan_and_apply(
+    run: Run, slice_: Slice, order: Order, stored: dict[str, t.Any] | None, base: t.Any
+) -> dict[str, t.Any]:
+    from . import _applying as applying  # pylint: disable=import-outside-toplevel
+    from . import _planning as planning  # pylint: disable=import-outside-toplevel
+
+    if stored is None:
+        result, stored = planning.make_plan(run, slice_, order, base)
+    else:
+        result = applying.fits(run, slice_, stored)
+    if stored is None or order.state == "planned" or run.options.check:
         return result
+    result.update(applying.apply_plan(run, slice_, stored))
+    if result["outcome"] == "applied":
+        planning.remember_applied(run, slice_)
+    return result
+
+
+def _recover(run: Run, workspace: str) -> dict[str, t.Any] | None:
+    """Undo what an interrupted apply left. In check mode only the result says that it would be done."""
+    from ._workspace import journal  # pylint: disable=import-outside-toplevel
+
+    waiting = [run_id for run_id, _journal in journal.unfinished(run.places.backups, workspace)]
+    if not waiting:
+        return None
+    if run.options.check:
+        return {
+            "outcome": "planned",
+            "changed": True,
+            "msg": f"An apply was interrupted (run {', '.join(waiting)}). A real run first puts the old files back, then plans.",
+        }
+    from ._workspace import restore  # pylint: disable=import-outside-toplevel
+
+    for recovered in restore.recover(run.places.backups, workspace):
+        run.facts["rollback"] = {"possible": False, "recovered": recovered.run_id, "conflicts": recovered.conflicts}
+        run.warnings.append(f"An apply was interrupted (run {recovered.run_id}); its files were put back.")
+        if recovered.conflicts:
+            run.warnings.append(
+                "These files were changed by somebody else since, and were left alone: " + ", ".join(recovered.conflicts[:20])
+            )
+    return None

@@ -16,6 +16,7 @@ from ._contract import prompt as prompts
 from ._contract.model import Violation
 from ._contract.slice import Slice
 from ._errors import CodexOpsError
+from ._goal import confined, left
 from ._options import Order
 from ._places import host_id
 from ._run import Run
@@ -26,63 +27,17 @@ def _narrowed(option: int | None, limit: int) -> int:
     return limit if option is None else min(option, limit)
 
 
-def left(run: Run, slice_: Slice, root: str, paths: t.Iterable[str]) -> list[Violation]:
-    """The incorrect values that are left in *paths* of *root*."""
-    if not slice_.incorrect:
-        return []
-    from ._contract.checks import check_incorrect  # pylint: disable=import-outside-toplevel
-    from ._workspace.contents import contents  # pylint: disable=import-outside-toplevel
+def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
+    """(result, plan); no plan where there is nothing to apply or the agent's work was not taken.
 
-    found: list[Violation] = []
-    for path, content in contents(root, paths):
-        found.extend(check_incorrect(slice_, path, content))
-    return found
-
-
-def _confined(run: Run, slice_: Slice, copy: str, codex_path: str) -> t.Callable[[t.Sequence[str]], list[str]]:
-    from ._agent.sandbox import confine  # pylint: disable=import-outside-toplevel
-
-    return lambda argv: confine(argv, copy=copy, live=slice_.workspace, codex_path=codex_path)
-
-
-def goal_holds(run: Run, slice_: Slice, base: t.Any, cancelled: t.Callable[[], str | None]) -> list[dict[str, t.Any]] | None:
-    """The validations that passed when the goal holds already, else ``None``."""
-    from ._workspace import tree  # pylint: disable=import-outside-toplevel
-
-    if not slice_.has_goal or left(run, slice_, slice_.workspace, base.files):
-        return None
-    if not slice_.checks:
-        return []
-    codex_path, _version = _agent_step.find(run)
-    copy = os.path.join(run.folder, "goal")
-    tree.copy(slice_.workspace, slice_.scope, copy)
-    try:
-        results = _validation.run_checks(
-            slice_.checks,
-            stage="goal",
-            folder=copy,
-            confine=_confined(run, slice_, copy, codex_path),
-            cancelled=cancelled,
-            stop_early=True,
-        )
-    finally:
-        tree.remove_tree(copy)
-    return None if _validation.failures(results) else results
-
-
-def make_plan(run: Run, slice_: Slice, order: Order, cancelled: t.Callable[[], str | None]) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
-    """(result, plan); no plan where there is nothing to apply or the agent's work was not taken."""
+    :arg base: The snapshot by which the goal was found not to hold.
+    """
     from ._contract.report import check_schema, known_schema  # pylint: disable=import-outside-toplevel
     from ._workspace import tree  # pylint: disable=import-outside-toplevel
 
-    schema = known_schema(slice_.report_schema) if isinstance(slice_.report_schema, str) else check_schema(slice_.report_schema)
-    base = tree.snapshot(slice_.workspace, slice_.scope)
-    run.facts["input"]["base_sha256"] = base.sha256
     if base.refused:
         return _rejected({}, base.refused, "The workspace holds what cannot be copied safely"), None
-    held = goal_holds(run, slice_, base, cancelled)
-    if held is not None:
-        return {"outcome": "unchanged", "msg": "The goal holds already; no model was asked.", "validation": held}, None
+    schema = known_schema(slice_.report_schema) if isinstance(slice_.report_schema, str) else check_schema(slice_.report_schema)
     codex_path, version = _agent_step.find(run)
     known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base.sha256)
     remembered = _remembered(run, slice_, order, known)
@@ -102,12 +57,11 @@ def make_plan(run: Run, slice_: Slice, order: Order, cancelled: t.Callable[[], s
             schema=schema,
             timeout=_narrowed(run.options.timeout, slice_.limits["timeout"]),
             tokens=_narrowed(run.options.tokens, slice_.limits["tokens"]),
-            cancelled=cancelled,
         )
         result = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":
             return result, None
-        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path, cancelled)
+        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path)
     finally:
         tree.remove_tree(copy)
 
@@ -138,7 +92,7 @@ def _rejected(result: dict[str, t.Any], violations: t.Sequence[Violation], why: 
     first = violations[0]
     line = f":{first.line}" if first.line else ""
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-    from ._workspace.patch import escape  # pylint: disable=import-outside-toplevel
+    from ._workspace.escape import escape  # pylint: disable=import-outside-toplevel
 
     return {
         **result,
@@ -159,7 +113,6 @@ def _judge(
     schema: dict[str, t.Any],
     result: dict[str, t.Any],
     codex_path: str,
-    cancelled: t.Callable[[], str | None],
 ) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
     """Hold the agent's report and change against the slice; what passes becomes a plan."""
     from ._contract.checks import check_change  # pylint: disable=import-outside-toplevel
@@ -183,7 +136,7 @@ def _judge(
     if violations:
         return _rejected(result, violations, "The agent's change breaks the contract"), None
     result["validation"] = _validation.run_checks(
-        slice_.checks, stage="copy", folder=copy, confine=_confined(run, slice_, copy, codex_path), cancelled=cancelled
+        slice_.checks, stage="copy", folder=copy, confine=confined(run, slice_, copy, codex_path), cancelled=run.cancelled
     )
     if _validation.failures(result["validation"]):
         why = _validation.describe(result["validation"])

@@ -25,7 +25,7 @@ EXEC_EXCLUDE = (
 )  # fmt: skip
 
 
-def answer(run: Run, question: Question, cancelled: t.Callable[[], str | None]) -> dict[str, t.Any]:
+def answer(run: Run, question: Question) -> dict[str, t.Any]:
     from ._contract.report import check_schema, read_report  # pylint: disable=import-outside-toplevel
     from ._workspace import tree  # pylint: disable=import-outside-toplevel
 
@@ -69,7 +69,6 @@ def answer(run: Run, question: Question, cancelled: t.Callable[[], str | None]) 
             schema=schema,
             timeout=options.timeout or _agent_step.DEFAULT_TIMEOUT,
             tokens=options.tokens or _agent_step.DEFAULT_TOKENS,
-            cancelled=cancelled,
         )
         result = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -67,6 +68,8 @@ class Run:
         self.redactor = Redactor([self.key] if self.key else [])
         self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}}
         self.warnings: list[str] = []
+        self._watched = contextlib.ExitStack()
+        self._lost: t.Callable[[], str | None] | None = None
 
     @property
     def folder(self) -> str:
@@ -74,6 +77,14 @@ class Run:
         path = self.places.run_dir(self.id)
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
+
+    def cancelled(self) -> str | None:
+        """Why this run must stop, or ``None``. The first call begins to watch the caller and to catch signals."""
+        if self._lost is None:
+            from ._agent.caller import CallerWatch  # pylint: disable=import-outside-toplevel
+
+            self._lost = self._watched.enter_context(CallerWatch(ansible=self.options.ansible)).lost
+        return self._lost()
 
     def keep(self, name: str, text: str) -> None:
         """Keep *text*, redacted, in the run's folder."""
@@ -133,6 +144,10 @@ class Run:
         :raises CodexOpsError: ``trail_unwritable`` when the intent cannot be recorded; then nothing was done.
         """
         self.places.prepare()
+        with self._watched:
+            return self._recorded(work)
+
+    def _recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         try:
             self._record("intent", {})
         except OSError as error:
@@ -159,7 +174,7 @@ class Run:
     @staticmethod
     def _readable(result: dict[str, t.Any]) -> dict[str, t.Any]:
         """*result* with control and bidirectional characters visible wherever people look. A report stays data."""
-        from ._workspace.patch import escape  # pylint: disable=import-outside-toplevel
+        from ._workspace.escape import escape  # pylint: disable=import-outside-toplevel
 
         def shown(value: t.Any) -> t.Any:
             if isinstance(value, str):

@@ -58,7 +58,7 @@ def run_checks(
     :arg stop_early: Leave out what comes after the first that is not ok.
     """
     from ._agent.process import run_limited  # pylint: disable=import-outside-toplevel
-    from ._workspace.patch import escape  # pylint: disable=import-outside-toplevel
+    from ._workspace.escape import escape  # pylint: disable=import-outside-toplevel
 
     results: list[dict[str, t.Any]] = []
     for check in checks:

@@ -13,7 +13,7 @@ from .._trail.redaction import find_secrets, has_marker
 from .model import MAX_CONTENT, Change, Violation
 from .runs import runs_by
 from .slice import Slice
-from .values import incorrect_values, line_at, touched_value
+from .values import line_at, touched_value
 
 #: A line longer than this (bytes) counts as several, so that one line cannot hold a whole program.
 LINE_BYTES = 4096
@@ -159,10 +159,3 @@ def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[s
         found.extend(_size(slice_, changes, lines))
         found.extend(_twins(changes, known))
     return found
-
-
-def check_incorrect(slice_: Slice, path: str, content: bytes) -> list[Violation]:
-    """The incorrect values that *content* of *path* still holds."""
-    return [
-        Violation("incorrect_value_left", path, line, f"{value!r} is still there") for value, line in incorrect_values(slice_, path, content)
-    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .model import Violation
 from .slice import Slice
 
 # What ends the word around a protected value. 'api.example.com' and 'api.example.com.attacker.net' must not look alike.
@@ -78,3 +79,10 @@ def touched_value(old: bytes, new: bytes, value: str) -> int | None:
     if len(before) > len(after):
         return line_at(old, before[len(after)][1])
     return None
+
+
+def check_incorrect(slice_: Slice, path: str, content: bytes) -> list[Violation]:
+    """The incorrect values that *content* of *path* still holds."""
+    return [
+        Violation("incorrect_value_left", path, line, f"{value!r} is still there") for value, line in incorrect_values(slice_, path, content)
+    ]
