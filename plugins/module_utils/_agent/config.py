@@ -164,6 +164,11 @@ def config_toml(
         "enabled = false",
         "[agents]",
         "enabled = false",
+        # A workspace may hold skills (.agents/skills), which would reach the model as instructions.
+        "[skills]",
+        "include_instructions = false",
+        "[skills.bundled]",
+        "enabled = false",
         "[features]",
         *[f"{name} = false" for name in _FEATURES_OFF],
     ]

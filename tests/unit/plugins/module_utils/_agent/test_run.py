@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from ansible_collections.day2.codex.plugins.module_utils._agent import process, sandbox
+from ansible_collections.day2.codex.plugins.module_utils._agent import process, relay, sandbox
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import cleanup, run_agent
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
@@ -47,6 +47,25 @@ def test_what_the_prompt_schema_and_contract_say_reaches_the_model(codex, make_r
     assert "Say if it is well." in text and "Contract word." in text
     assert "exec" not in asked["tools"] and "exec_command" in asked["tools"]
     assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_what_lies_in_the_workspace_is_no_instruction(codex, make_request, model, tmp_path):
+    path = tmp_path / "transcript.jsonl"
+    request = make_request(codex, model.cassette())
+    bodies = []
+    skill = os.path.join(request.workspace, ".agents", "skills", "evil")
+    os.makedirs(skill)
+    for name, text in ((f"{skill}/SKILL.md", "---\nname: evil\ndescription: EVIL-SKILL\n---\nx\n"), (f"{request.workspace}/AGENTS.md", "EVIL-AGENTS")):
+        with open(name, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    real = relay.ReplayBackend.respond
+    relay.ReplayBackend.respond = lambda self, exchange, *rest: (bodies.append(json.dumps(exchange.body)), real(self, exchange, *rest))[1]
+    try:
+        result = run_agent(request, Redactor(), process.never, str(path))
+    finally:
+        relay.ReplayBackend.respond = real
+    assert result.outcome == "completed" and len(bodies) == 1
+    assert "The contract" in bodies[0] and "EVIL" not in bodies[0]
 
 
 def test_each_refused_attempt_is_listed_with_its_reason(codex, make_request, model, tmp_path):
