@@ -16,7 +16,6 @@ options:
     description: How long the model may think.
     type: str
     choices:
-      - none
       - minimal
       - low
       - medium

@@ -73,8 +73,18 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
     try:
         results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=None, cancelled=run.cancelled)
         bad = _validation.failures(results)
-    except BaseException:
-        restore.undo(run.places.backups, run.id)
+        if not bad:
+            apply.commit(run.places.backups, run.id)
+    except BaseException as error:
+        restored = restore.undo(run.places.backups, run.id)
+        run.facts["rollback"] = {"possible": False, "done": True, "conflicts": restored.conflicts}
+        run.partial["rolled_back"] = True
+        if restored.conflicts:
+            raise CodexOpsError(
+                f"{error} These files were changed by somebody else meanwhile and were left alone: {', '.join(restored.conflicts[:20])}.",
+                code="changed_since",
+                outcome="rolled_back",
+            ) from error
         raise
     validation = list(stored["validation"]) + results
     if bad:
@@ -91,7 +101,6 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
             "validation": validation,
             "msg": f"In place {_validation.describe(results)}. Rolled back. {state}.",
         }
-    apply.commit(run.places.backups, run.id)
     count = len(stored["files"])
     return {
         "outcome": "applied",

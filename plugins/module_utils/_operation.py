@@ -136,6 +136,7 @@ def _plan_and_apply(
         result = applying.fits(run, slice_, stored)
     if stored is None or order.state == "planned" or run.options.check:
         return result
+    run.partial = result
     result.update(applying.apply_plan(run, slice_, stored))
     if result["outcome"] == "applied":
         planning.remember_applied(run, slice_)

@@ -58,7 +58,7 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
             timeout=_narrowed(run.options.timeout, slice_.limits["timeout"]),
             tokens=_narrowed(run.options.tokens, slice_.limits["tokens"]),
         )
-        result = {**_agent_step.described(answer), "fingerprint": known, "report": None}
+        result = run.partial = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":
             return result, None
         return _judge(run, slice_, order, known, base, copy, schema, result, codex_path)
@@ -123,10 +123,7 @@ def _judge(
     changes = change.changes(base, slice_.workspace, copy)
     rendered = patch.render(changes)
     result["patch"] = patch.escape(rendered.text)
-    try:
-        result["report"] = read_report(result["message"], schema)
-    except CodexOpsError as error:
-        return {**result, "outcome": error.outcome, "code": error.code, "msg": str(error), "details": error.details}, None
+    result["report"] = read_report(result["message"], schema)
     violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed)
     changed = {item.path for item in changes}
     if not violations:

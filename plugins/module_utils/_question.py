@@ -12,7 +12,6 @@ import typing as t
 from . import _agent_step
 from ._contract import prompt as prompts
 from ._contract.globs import Scope
-from ._errors import CodexOpsError
 from ._options import Question
 from ._run import Run
 from ._trail import memory
@@ -70,16 +69,13 @@ def answer(run: Run, question: Question) -> dict[str, t.Any]:
             timeout=options.timeout or _agent_step.DEFAULT_TIMEOUT,
             tokens=options.tokens or _agent_step.DEFAULT_TOKENS,
         )
-        result = {**_agent_step.described(answer), "fingerprint": known, "report": None}
+        result = run.partial = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":
             return result
         if question.writable:
             result["patch"] = _exec_patch(question, base, copy)
         if schema is not None:
-            try:
-                result["report"] = read_report(answer.message, schema)
-            except CodexOpsError as error:
-                return {**result, "outcome": error.outcome, "code": error.code, "msg": str(error), "details": error.details}
+            result["report"] = read_report(answer.message, schema)
         if not options.check:
             kept = {key: result.get(key) for key in ("outcome", "message", "report", "patch", "codex_version", "fingerprint", "replayed")}
             memory.remember(run.places.remembered, known, run.redactor.data({**kept, "patch": kept["patch"] or ""}))

@@ -68,6 +68,8 @@ class Run:
         self.redactor = Redactor([self.key] if self.key else [])
         self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}}
         self.warnings: list[str] = []
+        #: What is known of the result so far: an error later on does not lose the agent's part of it.
+        self.partial: dict[str, t.Any] = {}
         self._watched = contextlib.ExitStack()
         self._lost: t.Callable[[], str | None] | None = None
 
@@ -125,13 +127,15 @@ class Run:
         return append(self.places.log, self.redactor.data(record))
 
     def _failure(self, error: BaseException) -> dict[str, t.Any]:
+        self.partial["changed"] = False
         if isinstance(error, CodexOpsError):
-            result: dict[str, t.Any] = {"outcome": error.outcome, "code": error.code, "msg": str(error)}
+            result = {**self.partial, "outcome": error.outcome, "code": error.code, "msg": str(error)}
             if error.details:
                 result["details"] = error.details
             return result
         self.keep("error.txt", "".join(traceback.format_exception(type(error), error, error.__traceback__)))
         return {
+            **self.partial,
             "outcome": "agent_error",
             "code": "internal_error",
             "msg": f"The engine met something it did not expect: {type(error).__name__}: {error}. "

@@ -147,9 +147,16 @@ plan:
       description: Digest of the slice.
       type: str
     files:
-      description: The paths of the files that it changes.
+      description: The files that it changes.
       type: list
-      elements: str
+      elements: dict
+      contains:
+        path:
+          description: The path in the workspace.
+          type: str
+        operation:
+          description: V(create), V(modify) or V(delete).
+          type: str
     added:
       description: Lines added.
       type: int
