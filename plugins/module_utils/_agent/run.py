@@ -146,7 +146,9 @@ def _execute(
             child = family.spawn(argv, cwd=request.workspace, env=config.environment(layout, token), stdin=source)
         except OSError as error:
             ending.not_started = f"{error.strerror or error}"
-            ending.missing = isinstance(error, FileNotFoundError)
+            ending.missing = isinstance(error, FileNotFoundError) and not os.path.exists(request.codex_path)
+            if not os.path.isdir(request.workspace):
+                ending.not_started = f"its workspace {request.workspace} is not a folder"
             return ending
         finally:
             os.close(source)

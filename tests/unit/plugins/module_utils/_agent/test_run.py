@@ -291,6 +291,17 @@ def test_killing_the_engine_leaves_nothing_alive(codex, make_request, model, liv
     wait_for(lambda: not living(request.run_dir), seconds=3)
 
 
+def test_a_codex_that_notices_nothing_dies_with_the_engine(stub, make_request, living, wait_for):
+    request = make_request(stub("exec sleep 306\n"), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
+    engine = subprocess.Popen([sys.executable, "-c", _ENGINE], stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": _root()})
+    engine.stdin.write(json.dumps(request.__dict__).encode())
+    engine.stdin.close()
+    wait_for(lambda: living(request.run_dir))
+    engine.kill()
+    engine.wait()
+    wait_for(lambda: not living(request.run_dir), seconds=3)
+
+
 def test_leftovers_of_a_killed_engine_are_found_by_their_run_folder(stub, make_request, living, wait_for):
     request = make_request(
         stub("cat >/dev/null\n(setsid sleep 304 >/dev/null 2>&1 &)\nsleep 304\n"), {"version": 1, "exchanges": [{"response": {"hang": True}}]}
@@ -323,6 +334,11 @@ def test_secrets_of_the_run_are_masked_everywhere(one_codex, make_request, model
     with open(path, encoding="utf-8") as stream:
         text = stream.read() + json.dumps(result.__dict__)
     assert result.outcome == "completed" and secret not in text and "[redacted:known_value:" in result.message
+
+
+def test_a_workspace_that_is_not_there_says_so(one_codex, run, model, tmp_path):
+    result = run(one_codex, model.cassette(), workspace=str(tmp_path / "gone"))
+    assert (result.outcome, result.code) == ("agent_error", "not_started") and "gone" in result.msg
 
 
 def test_misuse_is_told_before_anything_runs(one_codex, make_request, model):
