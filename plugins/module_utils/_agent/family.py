@@ -148,6 +148,7 @@ def _make_cgroup() -> str | None:
     for root in _CGROUP_ROOTS:
         parent = root + mine.rstrip("/")
         if os.access(os.path.join(parent, "cgroup.procs"), os.W_OK):
+            _sweep_cgroups(parent)
             path = os.path.join(parent, f"day2-codex-{os.getpid()}-{os.urandom(4).hex()}")
             try:
                 os.mkdir(path, 0o755)
@@ -155,6 +156,17 @@ def _make_cgroup() -> str | None:
                 return None
             return path
     return None
+
+
+def _sweep_cgroups(parent: str) -> None:
+    """Remove the empty cgroups of engines that were killed. One in use cannot be removed, so nothing is lost by trying."""
+    for name in os.listdir(parent):
+        words = name.split("-")
+        if name.startswith("day2-codex-") and len(words) == 4 and words[2].isdigit() and not _proc.alive(int(words[2])):
+            try:
+                os.rmdir(os.path.join(parent, name))
+            except OSError:
+                pass
 
 
 def _remove_cgroup(path: str) -> None:

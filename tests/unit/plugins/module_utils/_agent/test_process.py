@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.day2.codex.plugins.module_utils._agent import _proc, family, process
 
 ENV = {"PATH": "/usr/bin:/bin"}
+#: A fraction of a second that marks the sleepers of this run of the tests.
+MARK = f".{os.getpid()}"
 
 
 def sh(script, **changes):
@@ -50,16 +52,16 @@ def test_a_program_that_is_not_there_is_an_error():
 
 def test_the_time_limit_ends_everything(cgroup):
     started = time.monotonic()
-    done = sh("(setsid sh -c 'trap : TERM HUP; sleep 411; sleep 411' &) ; (setsid setsid sleep 412 &); sleep 413", timeout=0.4)
+    done = sh(f"(setsid sh -c 'trap : TERM HUP; sleep 411{MARK}; sleep 411{MARK}' &) ; (setsid setsid sleep 412{MARK} &); sleep 413{MARK}", timeout=0.4)
     assert done.timed_out and done.exit_code is None and done.signal == 15
     assert time.monotonic() - started < 3
-    assert commands("sleep") & {"411", "412", "413"} == set()
+    assert commands("sleep") == set()
 
 
 def test_what_a_program_leaves_behind_is_ended(cgroup):
-    done = sh("(setsid sleep 421 >/dev/null 2>&1 &); (setsid sh -c 'setsid sleep 422 &' &); echo out")
+    done = sh(f"(setsid sleep 421{MARK} >/dev/null 2>&1 &); (setsid sh -c 'setsid sleep 422{MARK} &' &); echo out")
     assert done.exit_code == 0 and done.stdout == b"out\n"
-    assert commands("sleep") & {"421", "422"} == set()
+    assert commands("sleep") == set()
 
 
 def test_output_of_a_program_whose_child_holds_the_pipe_is_not_waited_for():
@@ -98,6 +100,15 @@ def test_no_cgroup_and_no_descriptor_is_left():
     assert [name for root in family._CGROUP_ROOTS if os.path.isdir(root) for name in os.listdir(root) if name.startswith(f"day2-codex-{os.getpid()}-")] == []
 
 
+def test_empty_cgroups_of_killed_engines_are_swept(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (f"day2-codex-{gone.pid}-ab", f"day2-codex-{os.getpid()}-ab", "day2-codex-x", "other"):
+        (tmp_path / name).mkdir()
+    family._sweep_cgroups(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted([f"day2-codex-{os.getpid()}-ab", "day2-codex-x", "other"])
+
+
 def test_the_caller_is_no_subreaper_afterwards():
     before = _proc.set_subreaper(False)
     sh("true")
@@ -105,7 +116,7 @@ def test_the_caller_is_no_subreaper_afterwards():
 
 
 def commands(name):
-    """The last argument of every living process of that name."""
+    """The last argument of every living process of that name that this run of the tests started."""
     found = set()
     for pid in _proc.all_pids():
         if _proc.name(pid) == name.encode() and _proc.alive(pid):
@@ -114,4 +125,4 @@ def commands(name):
                     found.add(stream.read().rstrip(b"\0").split(b"\0")[-1].decode())
             except OSError:
                 pass
-    return found
+    return {argument for argument in found if argument.endswith(MARK)}
