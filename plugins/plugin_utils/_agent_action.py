@@ -12,7 +12,7 @@ import tempfile
 import typing as t
 
 import yaml
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
@@ -21,6 +21,14 @@ from ansible_collections.day2.codex.plugins.module_utils._contract.report import
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._result import failure
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+
+try:
+    # Here, and not where it is used: Ansible loads an action plugin once and then forks for each task.
+    import jsonschema  # noqa: F401  # pylint: disable=unused-import
+except ImportError as missing:
+    JSONSCHEMA_MISSING: ImportError | None = missing
+else:
+    JSONSCHEMA_MISSING = None
 
 #: Bytes of a slice or a cassette that are read.
 MAX_FILE = 32 * 1024 * 1024
@@ -149,6 +157,10 @@ class AgentActionBase(ActionBase):
         """Prepare, run the module on the host, and look at what came back."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
+        if JSONSCHEMA_MISSING is not None:
+            raise AnsibleActionFail(
+                "The Python library jsonschema (4 or newer) is missing on the controller. Install it into the Python that runs Ansible."
+            ) from JSONSCHEMA_MISSING
         args = dict(self._task.args)
         secrets = [str(args["api_key"])] if args.get("api_key") else []
         redactor = Redactor(secrets)

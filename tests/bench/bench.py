@@ -167,7 +167,7 @@ run = sys.argv[1]
 os.makedirs(run + "/workspace", mode=0o700)
 request = AgentRequest(
     run_dir=run, workspace=run + "/workspace", writable=False, prompt="p", contract="c", output_schema=None, codex_path=sys.argv[2], model=None,
-    reasoning_effort=None, timeout=300, tokens=None, provider=None, cassette={{{{"version": 1, "exchanges": []}}}}, cassette_mode="replay",
+    reasoning_effort=None, timeout=300, tokens=None, provider=None, cassette={{{{"version": 1, "exchanges": [{{{{"response": {{{{"hang": True}}}}}}}}]}}}}, cassette_mode="replay",
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 result = run_agent(request, Redactor(), lambda: None)

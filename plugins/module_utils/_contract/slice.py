@@ -12,7 +12,6 @@ import typing as t
 
 from .._canonical import digest
 from .._errors import CodexOpsError
-from .document import describe, load_schema, problems
 from .globs import Globs, Scope
 
 #: What a slice may do when it does not say so itself. Seconds, tokens, files, lines.
@@ -99,6 +98,8 @@ def parse(document: t.Any, source: str | None = None) -> Slice:
     :arg source: The file it came from, for messages.
     :raises CodexOpsError: ``slice_invalid``; the message names the path in the document, what was expected and what was found.
     """
+    from .document import describe, load_schema, problems  # pylint: disable=import-outside-toplevel
+
     wrong = problems(document, load_schema("slice"))
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
