@@ -76,9 +76,12 @@ def ask_agent(
     from ._agent.request import AgentRequest  # pylint: disable=import-outside-toplevel
     from ._agent.run import run_agent  # pylint: disable=import-outside-toplevel
     from ._agent.sandbox import preflight  # pylint: disable=import-outside-toplevel
-    from ._contract.report import strict_form  # pylint: disable=import-outside-toplevel
 
     options = run.options
+    if schema is not None:
+        from ._contract.report import strict_form  # pylint: disable=import-outside-toplevel
+
+        schema = strict_form(schema)
     provider = _provider(run)
     run.cancelled()
     preflight(codex_path, run.folder, run.places.stamps)
@@ -89,7 +92,7 @@ def ask_agent(
         writable=writable,
         prompt=prompt,
         contract=contract,
-        output_schema=strict_form(schema) if schema is not None else None,
+        output_schema=schema,
         codex_path=codex_path,
         model=options.model,
         reasoning_effort=options.reasoning_effort,

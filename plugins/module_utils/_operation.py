@@ -13,11 +13,12 @@ import os
 import typing as t
 
 from ._canonical import digest
-from ._contract.slice import Slice, build, parse
 from ._errors import CodexOpsError
-from ._gates.lock import workspace_lock
 from ._options import Options, Order, Question
 from ._run import Run
+
+if t.TYPE_CHECKING:
+    from ._contract.slice import Slice
 
 
 def ask(options: Options, question: Question) -> dict[str, t.Any]:
@@ -45,6 +46,7 @@ def operate(options: Options, order: Order) -> dict[str, t.Any]:
 
 def _known(run: Run, document: dict[str, t.Any], source: str | None) -> Slice:
     """The slice that *document* describes. One that was found valid before is not held against the schema again."""
+    from ._contract.slice import build, parse  # pylint: disable=import-outside-toplevel
     from ._schemas import SCHEMAS  # pylint: disable=import-outside-toplevel
 
     stamp = os.path.join(run.places.stamps, "slice-" + digest([SCHEMAS["slice"], document]))
@@ -78,6 +80,9 @@ def _installed(run: Run, name: str) -> Slice:
 
 
 def _change(run: Run, order: Order) -> dict[str, t.Any]:
+    from ._contract.slice import build  # pylint: disable=import-outside-toplevel
+    from ._gates.lock import workspace_lock  # pylint: disable=import-outside-toplevel
+
     given: Slice | None = None
     if order.name is not None:
         given = _installed(run, order.name)

@@ -11,13 +11,12 @@ import typing as t
 
 from . import _agent_step
 from ._contract import prompt as prompts
-from ._contract.globs import Scope
 from ._options import Question
 from ._run import Run
 from ._trail import memory
 
 #: What exec never copies, whatever the workspace: files that usually hold secrets.
-EXEC_EXCLUDE = (
+EXCLUDED = (
     "**/.env", "**/.env.*", "**/*.pem", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.kdbx", "**/id_rsa*", "**/id_ecdsa*", "**/id_ed25519*",
     "**/.netrc", "**/.pgpass", "**/.my.cnf", "**/.npmrc", "**/.pypirc", "**/.htpasswd",
     "**/.ssh/**", "**/.aws/**", "**/.gnupg/**", "**/.kube/**", "**/.docker/**", "**/.vault-token", "**/vault-password*",
@@ -25,66 +24,81 @@ EXEC_EXCLUDE = (
 
 
 def answer(run: Run, question: Question) -> dict[str, t.Any]:
-    from ._contract.report import check_schema, read_report  # pylint: disable=import-outside-toplevel
+    """The result of one exec task."""
+    from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
+
+    schema = None
+    if question.output_schema is not None:
+        from ._contract.report import check_schema  # pylint: disable=import-outside-toplevel
+
+        schema = check_schema(question.output_schema)
+    codex_path, version = _agent_step.find(run)
+    copy = os.path.join(run.folder, "workspace")
+    try:
+        base = _copy(run, question.workspace, copy)
+        known = _agent_step.fingerprint(
+            run,
+            version,
+            prompt=question.prompt,
+            inputs=question.inputs,
+            base=base.sha256 if base else None,
+            workspace=question.workspace,
+            schema=schema,
+            writable=question.writable,
+        )
+        run.facts["input"] = {"workspace": question.workspace, "base_sha256": base.sha256 if base else None, "fingerprint": known}
+        remembered = memory.recall(run.places.remembered, known) if run.options.rerun == "on_change" else None
+        if remembered is not None:
+            return {**remembered, "cached": True, "msg": "An identical task was answered before; no model was asked."}
+        return _asked(run, question, codex_path, copy, base, schema, known)
+    finally:
+        remove_tree(copy)
+
+
+def _copy(run: Run, workspace: str | None, copy: str) -> t.Any:
+    """Copy *workspace* to *copy*; its snapshot. Without a workspace, an empty folder and no snapshot."""
+    if workspace is None:
+        os.mkdir(copy, 0o700)
+        return None
+    from ._contract.globs import Scope  # pylint: disable=import-outside-toplevel
     from ._workspace import tree  # pylint: disable=import-outside-toplevel
 
+    run.places.check_workspace(workspace)
+    base = tree.copy(workspace, Scope(["**"], EXCLUDED), copy)
+    for refused in base.refused[:5]:
+        run.warnings.append(f"{refused.path} was not copied: {refused.detail}")
+    return base
+
+
+def _asked(run: Run, question: Question, codex_path: str, copy: str, base: t.Any, schema: dict[str, t.Any] | None, known: str) -> dict[str, t.Any]:
     options = run.options
-    schema = check_schema(question.output_schema) if question.output_schema is not None else None
-    codex_path, version = _agent_step.find(run)
-    scope = Scope(["**"], EXEC_EXCLUDE)
-    base = None
-    copy = os.path.join(run.folder, "workspace")
-    if question.workspace is not None:
-        run.places.check_workspace(question.workspace)
-        base = tree.copy(question.workspace, scope, copy)
-        for refused in base.refused[:5]:
-            run.warnings.append(f"{refused.path} was not copied: {refused.detail}")
-    else:
-        os.mkdir(copy, 0o700)
-    base_sha256 = base.sha256 if base else None
-    known = _agent_step.fingerprint(
+    answered = _agent_step.ask_agent(
         run,
-        version,
-        prompt=question.prompt,
-        inputs=question.inputs,
-        base=base_sha256,
-        workspace=question.workspace,
-        schema=schema,
+        codex_path=codex_path,
+        workspace=copy,
         writable=question.writable,
+        prompt=prompts.exec_prompt(question.prompt, question.inputs),
+        contract=prompts.EXEC_CONTRACT,
+        schema=schema,
+        timeout=options.timeout or _agent_step.DEFAULT_TIMEOUT,
+        tokens=options.tokens or _agent_step.DEFAULT_TOKENS,
     )
-    run.facts["input"] = {"workspace": question.workspace, "base_sha256": base_sha256, "fingerprint": known}
-    try:
-        if options.rerun == "on_change":
-            remembered = memory.recall(run.places.remembered, known)
-            if remembered is not None:
-                return {**remembered, "cached": True, "msg": "An identical task was answered before; no model was asked."}
-        answer = _agent_step.ask_agent(
-            run,
-            codex_path=codex_path,
-            workspace=copy,
-            writable=question.writable,
-            prompt=prompts.exec_prompt(question.prompt, question.inputs),
-            contract=prompts.EXEC_CONTRACT,
-            schema=schema,
-            timeout=options.timeout or _agent_step.DEFAULT_TIMEOUT,
-            tokens=options.tokens or _agent_step.DEFAULT_TOKENS,
-        )
-        result = run.partial = {**_agent_step.described(answer), "fingerprint": known, "report": None}
-        if answer.outcome != "completed":
-            return result
-        if question.writable:
-            result["patch"] = _exec_patch(question, base, copy)
-        if schema is not None:
-            result["report"] = read_report(answer.message, schema)
-        if not options.check:
-            kept = {key: result.get(key) for key in ("outcome", "message", "report", "patch", "codex_version", "fingerprint", "replayed")}
-            memory.remember(run.places.remembered, known, run.redactor.data({**kept, "patch": kept["patch"] or ""}))
+    result = run.partial = {**_agent_step.described(answered), "fingerprint": known, "report": None}
+    if answered.outcome != "completed":
         return result
-    finally:
-        tree.remove_tree(copy)
+    if question.writable:
+        result["patch"] = _patch(question, base, copy)
+    if schema is not None:
+        from ._contract.report import read_report  # pylint: disable=import-outside-toplevel
+
+        result["report"] = read_report(answered.message, schema)
+    if not options.check:
+        kept = {key: result.get(key) for key in ("outcome", "message", "report", "codex_version", "fingerprint", "replayed")}
+        memory.remember(run.places.remembered, known, run.redactor.data({**kept, "patch": result.get("patch", "")}))
+    return result
 
 
-def _exec_patch(question: Question, base: t.Any, copy: str) -> str:
+def _patch(question: Question, base: t.Any, copy: str) -> str:
     from ._workspace import change, patch, tree  # pylint: disable=import-outside-toplevel
 
     empty = base if base is not None else tree.Snapshot({}, {}, [])

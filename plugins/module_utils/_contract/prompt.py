@@ -10,7 +10,8 @@ import hashlib
 import json
 import typing as t
 
-from .slice import Slice
+if t.TYPE_CHECKING:
+    from .slice import Slice
 
 
 def untrusted_block(name: str, data: t.Any) -> str:
