@@ -6,34 +6,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from .._trail.redaction import Redactor
-from .events import EventStream
+from .ending import SANDBOX_ADVICE, Ending
 from .ledger import Ledger
 from .request import AgentRequest, AgentResult
 from .transcript import Transcript
-
-
-@dataclasses.dataclass
-class Ending:
-    """What was seen of the process."""
-
-    events: EventStream
-    exit_code: int | None = None
-    timed_out: bool = False
-    cancelled: str | None = None
-    not_started: str = ""
-    missing: bool = False
-    stderr: str = ""
-    survivors: list[int] = dataclasses.field(default_factory=list)
-
-
-SANDBOX_ADVICE = (
-    "The sandbox needs unprivileged user namespaces: check user.max_user_namespaces and kernel.unprivileged_userns_clone, an AppArmor "
-    "restriction (kernel.apparmor_restrict_unprivileged_userns), and in a container that its profile lets bubblewrap mount."
-)
 
 
 def judge(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Transcript, masks: Redactor) -> AgentResult:

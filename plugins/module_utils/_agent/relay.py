@@ -19,6 +19,7 @@ import typing as t
 from . import http1
 from .faults import dropped, status_fault
 from .ledger import Exchange, Ledger
+from .listener import listen
 from .sse import event, response_events
 
 if t.TYPE_CHECKING:
@@ -47,9 +48,18 @@ class Relay:
 
     :arg token: What Codex has to show as its bearer token.
     :arg on_exchange: Called with each exchange that ended, such as a recorder's ``add``.
+    :arg listener: The loopback socket to serve, from :func:`listen`; this closes it.
     """
 
-    def __init__(self, token: str, ledger: Ledger, transcript: Transcript, backend: Backend, on_exchange: t.Callable[[Exchange], None] | None = None) -> None:
+    def __init__(
+        self,
+        token: str,
+        ledger: Ledger,
+        transcript: Transcript,
+        backend: Backend,
+        on_exchange: t.Callable[[Exchange], None] | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
         self._expected = b"Bearer " + token.encode("ascii")
         self._ledger = ledger
         self._transcript = transcript
@@ -59,7 +69,7 @@ class Relay:
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=32)
+        self._listener = listener or listen()
         self.port: int = self._listener.getsockname()[1]
 
     def start(self) -> None:

@@ -7,22 +7,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import typing as t
 
 from .._errors import CodexOpsError
 from .._trail.redaction import Redactor
-from . import cassette, config, folder, process
+from . import config, folder, process
 from .binary import codex_version, package_dir
+from .ending import Ending
 from .events import EventStream
 from .family import Family
-from .judge import Ending, judge
-from .ledger import Exchange, Ledger
-from .relay import Backend, Relay, ReplayBackend
+from .listener import listen
 from .request import AgentRequest, AgentResult
-from .transcript import Transcript
 
 cleanup = folder.cleanup
+_VERDICT = "\0verdict"
 
 
 class _Masks(Redactor):
@@ -66,109 +66,93 @@ def run_agent(
     :raises CodexOpsError: For misuse: a run folder that is not ours, an invalid cassette, a contract that is too long.
     """
     started = time.monotonic()
-    if request.cassette_mode not in ("off", "record", "replay"):
-        raise CodexOpsError(f"There is no cassette mode {request.cassette_mode!r}.", code="cassette_mode_invalid", hint="Use off, record or replay.")
+    _check(request)
     token = token or os.urandom(24).hex()
     key = request.provider.api_key if request.provider is not None else None
     masks = _Masks(redactor, [value for value in (token, key) if value])
     layout = folder.prepare(request)
     version = codex_version(request.codex_path)
-    ledger = Ledger(request.tokens, request.requests)
-    transcript = Transcript(masks, transcript_path)
-    recorder: cassette.Recorder | None = None
-    try:
-        places = cassette.Places(request.workspace, os.path.realpath(request.run_dir))
-        on_exchange: t.Callable[[Exchange], None] | None = None
-        if request.cassette_mode == "record":
-            recorder = cassette.Recorder(places, masks, version, request.model or config.DEFAULT_MODEL)
-            on_exchange = recorder.add
-        backend = _backend(request, masks, ledger, transcript, places, started + request.timeout)
-        relay = Relay(token, ledger, transcript, backend, on_exchange)
+    deadline = started + request.timeout
+    ending = Ending(events=EventStream())
+    absent = folder.absent_mount_points(request.workspace)
+    conversation = None
+    with listen() as listener, Family() as family:
         try:
-            ending = _execute(request, layout, relay, ledger, cancelled, token, started + request.timeout)
+            child = _start(request, layout, listener.getsockname()[1], token, family, ending)
+            from .conversation import Conversation
+
+            conversation = Conversation(
+                request, masks, listener, token=token, version=version, deadline=deadline, transcript_path=transcript_path
+            )
+            if child is not None:
+                with conversation:
+                    _watch(child, family, conversation, ending, cancelled, deadline)
+            folder.remove_mount_points(request.workspace, absent)
+            ending.survivors = family.survivors
+            result = conversation.result(ending)
         finally:
-            relay.close()
-        result = judge(request, ending, ledger, transcript, masks)
-    finally:
-        transcript.close()
-        ledger.close()
+            if conversation is not None:
+                conversation.close()
     result.codex_version = version
-    result.replayed = request.cassette_mode == "replay"
-    result.cassette = recorder.cassette() if recorder is not None else None
     result.duration = round(time.monotonic() - started, 3)
     return result
 
 
-def _backend(request: AgentRequest, masks: Redactor, ledger: Ledger, transcript: Transcript, places: cassette.Places, deadline: float) -> Backend:
+def _check(request: AgentRequest) -> None:
+    if request.cassette_mode not in ("off", "record", "replay"):
+        raise CodexOpsError(f"There is no cassette mode {request.cassette_mode!r}.", code="cassette_mode_invalid", hint="Use off, record or replay.")
     if request.cassette_mode == "replay":
-        return ReplayBackend(cassette.Replay(cassette.check(request.cassette), places, masks, ledger), ledger, transcript)
-    if request.provider is None:
-        raise CodexOpsError("A live run needs a provider.", code="provider_missing", hint="Give base_url and a key, or a cassette.")
-    from .upstream import Upstream
+        from .cassette import check
 
-    return Upstream(request.provider, masks, ledger, transcript, deadline)
+        check(request.cassette)
 
 
-def _execute(
-    request: AgentRequest,
-    layout: config.Layout,
-    relay: Relay,
-    ledger: Ledger,
-    cancelled: t.Callable[[], str | None],
-    token: str,
-    deadline: float,
-) -> Ending:
-    """Start Codex, watch it, end it with everything it started."""
-    package = package_dir(request.codex_path)
+def _start(request: AgentRequest, layout: config.Layout, port: int, token: str, family: Family, ending: Ending) -> subprocess.Popen[bytes] | None:
+    """Start Codex; ``None`` and a reason in *ending* where that cannot be."""
     text = config.config_toml(
         layout,
-        port=relay.port,
+        port=port,
         writable=request.writable,
-        install=[package or os.path.realpath(request.codex_path)],
+        install=[package_dir(request.codex_path) or os.path.realpath(request.codex_path)],
         model=request.model,
         reasoning_effort=request.reasoning_effort,
         timeout=request.timeout,
     )
     folder.write(os.path.join(layout.codex_home, "config.toml"), text.encode())
     argv = config.command_line(request.codex_path, layout, request.workspace, schema=request.output_schema is not None)
-    ending = Ending(events=EventStream())
+    source = process.input_file(request.prompt.encode("utf-8", "replace"))
+    try:
+        return family.spawn(argv, cwd=request.workspace, env=config.environment(layout, token), stdin=source)
+    except OSError as error:
+        ending.not_started = f"{error.strerror or error}"
+        ending.missing = isinstance(error, FileNotFoundError) and not os.path.exists(request.codex_path)
+        if not os.path.isdir(request.workspace):
+            ending.not_started = f"its workspace {request.workspace} is not a folder"
+        return None
+    finally:
+        os.close(source)
+
+
+def _watch(
+    child: subprocess.Popen[bytes], family: Family, conversation: t.Any, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float
+) -> None:
+    """Read what Codex says until it ends or has to; then end it with everything it started."""
+    ledger = conversation.ledger
     errors = Tail(65536)
-    absent = folder.absent_mount_points(request.workspace)
 
     def stop() -> str | None:
-        if ledger.verdict is not None:
-            return _VERDICT
-        return cancelled()
+        return _VERDICT if ledger.verdict is not None else cancelled()
 
-    with Family() as family:
-        source = process.input_file(request.prompt.encode("utf-8", "replace"))
-        try:
-            child = family.spawn(argv, cwd=request.workspace, env=config.environment(layout, token), stdin=source)
-        except OSError as error:
-            ending.not_started = f"{error.strerror or error}"
-            ending.missing = isinstance(error, FileNotFoundError) and not os.path.exists(request.codex_path)
-            if not os.path.isdir(request.workspace):
-                ending.not_started = f"its workspace {request.workspace} is not a folder"
-            return ending
-        finally:
-            os.close(source)
-        relay.start()
-        if child.stdout is None or child.stderr is None:
-            raise OSError("no pipes")
-        sinks = {child.stdout.fileno(): ending.events.feed, child.stderr.fileno(): errors.feed}
-        with child.stdout, child.stderr:
-            ended = process.watch(child, sinks, stop, deadline, wake=ledger.wake_read)
-            family.end(process.GRACE if ended is not None else 0.2)
-            for fd, sink in sinks.items():
-                process.drain(fd, sink)
-        ending.exit_code = child.wait()
-    folder.remove_mount_points(request.workspace, absent)
-    ending.survivors = family.survivors
+    if child.stdout is None or child.stderr is None:
+        raise OSError("no pipes")
+    sinks = {child.stdout.fileno(): ending.events.feed, child.stderr.fileno(): errors.feed}
+    with child.stdout, child.stderr:
+        ended = process.watch(child, sinks, stop, deadline, wake=ledger.wake_read)
+        family.end(process.GRACE if ended is not None else 0.2)
+        for fd, sink in sinks.items():
+            process.drain(fd, sink)
+    ending.exit_code = child.wait()
     ending.events.close()
     ending.timed_out = ended == process.TIMEOUT
     ending.cancelled = ended if ended not in (None, process.TIMEOUT, _VERDICT) else None
     ending.stderr = bytes(errors.data[-errors.limit :]).decode("utf-8", "replace")
-    return ending
-
-
-_VERDICT = "\0verdict"

@@ -12,7 +12,7 @@ import typing as t
 
 from .._errors import CodexOpsError
 from .binary import package_dir
-from .judge import SANDBOX_ADVICE
+from .ending import SANDBOX_ADVICE
 
 #: What programs need of /etc to start at all.
 _ETC = (

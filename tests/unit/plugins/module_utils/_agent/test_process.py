@@ -53,7 +53,8 @@ def test_a_program_that_is_not_there_is_an_error():
 def test_the_time_limit_ends_everything(cgroup):
     started = time.monotonic()
     done = sh(f"(setsid sh -c 'trap : TERM HUP; sleep 411{MARK}; sleep 411{MARK}' &) ; (setsid setsid sleep 412{MARK} &); sleep 413{MARK}", timeout=0.4)
-    assert done.timed_out and done.exit_code is None and done.signal == 15
+    # The shell may see its own child end by TERM before it is ended itself: then it exits with 128 + 15.
+    assert done.timed_out and (done.signal == 15 or done.exit_code == 143)
     assert time.monotonic() - started < 3
     assert commands("sleep") == set()
 
