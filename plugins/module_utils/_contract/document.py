@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import typing as t
 
 from .._errors import CodexOpsError
@@ -40,7 +41,19 @@ def validator(schema: dict[str, t.Any]) -> t.Any:
             code="jsonschema_missing",
             hint="Install the distribution's package python3-jsonschema (3.2 or newer) for the Python that Ansible uses there.",
         ) from None
-    return jsonschema.Draft7Validator(schema)
+    return jsonschema.validators.extend(jsonschema.Draft7Validator, {"pattern": _pattern})(schema)
+
+
+def end_anchors(pattern: str) -> str:
+    """*pattern* with JSON Schema's ``$``, the very end, written as Python's ``\\Z``: Python's ``$`` also matches before a last line break."""
+    return re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", lambda match: r"\Z" if match.group() == "$" else match.group(), pattern, flags=re.DOTALL)
+
+
+def _pattern(_validator: t.Any, pattern: str, instance: t.Any, _schema: t.Any) -> t.Iterator[t.Any]:
+    if isinstance(instance, str) and not re.search(end_anchors(pattern), instance):
+        from jsonschema import ValidationError  # pylint: disable=import-outside-toplevel
+
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 def _expected(error: t.Any) -> str:

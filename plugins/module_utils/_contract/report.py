@@ -10,13 +10,17 @@ The subset is what the provider's strict mode takes and what jsonschema 3.2 and 
 from __future__ import annotations
 
 import json
+import math
+import re
 import typing as t
 
 from .._errors import CodexOpsError
-from .document import describe, load_schema, pointer, problems, short
+from .document import describe, end_anchors, load_schema, pointer, problems, short
 
 #: Reports longer than this (characters) are not read.
 MAX_REPORT = 1024 * 1024
+#: Reports that are nested more deeply are not read.
+MAX_DEPTH = 60
 
 _ANNOTATIONS = {"title", "description", "$schema", "$id"}
 _KEYWORDS = _ANNOTATIONS | {
@@ -41,6 +45,7 @@ def _check(schema: t.Any, path: tuple[t.Any, ...], root: dict[str, t.Any], depth
         _fail(f"expected a dictionary, found {short(schema)}.", path)
     if depth > 30:
         _fail("the schema is nested too deeply (30 levels are taken).", path)
+    _forms(schema, path)
     for keyword in schema:
         if keyword not in _KEYWORDS:
             _fail(f"the keyword {keyword!r} is not in the supported subset.", (*path, keyword))
@@ -49,7 +54,7 @@ def _check(schema: t.Any, path: tuple[t.Any, ...], root: dict[str, t.Any], depth
         return
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
-        if kind is not None and kind not in _TYPES:
+        if kind is not None and (not isinstance(kind, str) or kind not in _TYPES):
             _fail(f"unknown type {short(kind)}.", (*path, "type"))
     if "additionalProperties" in schema and schema["additionalProperties"] is not False:
         _fail("expected false: the provider's strict mode takes nothing else.", (*path, "additionalProperties"))
@@ -63,6 +68,32 @@ def _check(schema: t.Any, path: tuple[t.Any, ...], root: dict[str, t.Any], depth
         _fail(f"{unknown[0]!r} is required but is not among the properties.", (*path, "required"))
     if "items" in schema:
         _check(schema["items"], (*path, "items"), root, depth + 1)
+
+
+def _forms(schema: dict[str, t.Any], path: tuple[t.Any, ...]) -> None:
+    """The values of the keywords have the form that the rest relies on."""
+    for keywords, form, words in ((("anyOf", "required", "enum"), list, "a list"), (("properties", "$defs"), dict, "a dictionary")):
+        for keyword in keywords:
+            if keyword in schema and not isinstance(schema[keyword], form):
+                _fail(f"expected {words}, found {short(schema[keyword])}.", (*path, keyword))
+    for number, name in enumerate(schema.get("required", ())):
+        if not isinstance(name, str):
+            _fail(f"expected the name of a property, found {short(name)}.", (*path, "required", number))
+    if "pattern" in schema:
+        try:
+            re.compile(end_anchors(schema["pattern"]))
+        except (re.error, TypeError, OverflowError, RecursionError) as error:
+            _fail(f"not a regular expression: {error}.", (*path, "pattern"))
+
+
+def _loops(schema: dict[str, t.Any], root: dict[str, t.Any], above: tuple[str, ...] = ()) -> str | None:
+    """The reference by which *schema* leads back to itself without going down in the data: no report could be held against it."""
+    target = schema.get("$ref")
+    if target is not None:
+        if target in above:
+            return str(target)
+        return _loops(root if target == "#" else root["$defs"][target[len("#/$defs/") :]], root, (*above, target))
+    return next((found for found in (_loops(part, root, above) for part in schema.get("anyOf", ())) if found), None)
 
 
 def _reference(schema: dict[str, t.Any], path: tuple[t.Any, ...], root: dict[str, t.Any]) -> None:
@@ -85,6 +116,9 @@ def check_schema(schema: t.Any) -> dict[str, t.Any]:
     if not isinstance(schema, dict):
         _fail(f"expected a dictionary, found {short(schema)}.", ())
     _check(schema, (), schema)
+    for name, part in schema.get("$defs", {}).items():
+        if _loops(part, schema, (f"#/$defs/{name}",)):
+            _fail("it refers to itself without going down in the data.", ("$defs", name))
     kind = schema.get("type")
     if kind != "object":
         _fail(f"expected the type 'object' at the top, which the provider's strict mode asks for, found {short(kind)}.", ("type",))
@@ -106,7 +140,8 @@ def _convert(schema: t.Any, strict: bool) -> t.Any:
     if not isinstance(schema, dict):
         return schema
     result = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
-    if "properties" in schema or schema.get("type") == "object":
+    kinds = schema.get("type")
+    if "properties" in schema or kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
         properties = schema.get("properties", {})
         required = schema.get("required", [])
         result["properties"] = {
@@ -163,6 +198,22 @@ def _no_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _depth(value: t.Any) -> int:
+    """How deeply *value* is nested, counted without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [item for part in level if isinstance(part, (dict, list)) for item in (part.values() if isinstance(part, dict) else part)]
+    return depth
+
+
 def read_report(message: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
     """The report in the agent's final *message*, held against *schema*.
 
@@ -171,13 +222,12 @@ def read_report(message: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
     if len(message) > MAX_REPORT:
         _refuse(f"The agent's final message has {len(message)} characters; a report of at most {MAX_REPORT} is read.")
     try:
-        report = json.loads(message, parse_constant=_no_constant)
+        report = json.loads(message, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         _refuse(f"The agent's final message is not JSON ({type(error).__name__}): expected a report, found {short(message, 80)}.")
-    try:
-        wrong = problems(report, local_form(schema))
-    except RecursionError:
-        _refuse("The agent's report is nested too deeply.")
+    if _depth(report) > MAX_DEPTH:
+        _refuse(f"The agent's report is nested too deeply: at most {MAX_DEPTH} levels are read.")
+    wrong = problems(report, local_form(schema))
     if wrong:
         _refuse(f"The agent's report does not fit its schema {describe(wrong[0])}.", t.cast("list[dict[str, t.Any]]", wrong))
     return t.cast("dict[str, t.Any]", report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
+import re
 import typing as t
 
 from .._canonical import digest
@@ -18,6 +19,7 @@ from .globs import Globs, Scope
 DEFAULT_LIMITS = {"timeout": 600, "tokens": 200000, "files": 20, "changed_lines": 500}
 #: Seconds for one validation that names no timeout.
 DEFAULT_CHECK_TIMEOUT = 60
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,41 @@ def _fail(message: str, where: str, hint: str | None = None) -> t.NoReturn:
     raise CodexOpsError(message, code="slice_invalid", outcome="rejected", where=where, hint=hint)
 
 
+def _texts(value: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[tuple[t.Any, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield path, str(key)
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _texts(item, (*path, number))
+
+
+def _place(path: t.Iterable[t.Any]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "(top)"
+
+
+def _digest(document: dict[str, t.Any]) -> str:
+    """The digest of a document whose every text can be written to a file, handed to a program and shown."""
+    try:
+        for path, text in _texts(document):
+            if "\0" in text:
+                _fail("a text holds a NUL character.", _place(path), "Remove it.")
+            if _SURROGATE.search(text):
+                _fail("a text holds half of a surrogate pair, which no file can hold.", _place(path), "Write the character itself.")
+        for key in ("name", "category"):
+            # "$" in the schema's expressions would let a last line break through.
+            if "\n" in document[key]:
+                _fail("expected no line break.", key, "Remove it.")
+        return digest(document)
+    except RecursionError:
+        _fail("the document is nested too deeply.", "(top)")
+    except (ValueError, TypeError) as error:
+        _fail(f"the document cannot be written as JSON: {error}.", "(top)", "Leave out NaN and infinity, and use text as keys.")
+
+
 def _checks(validation: dict[str, t.Any]) -> t.Iterator[Check]:
     for kind, default in (("must_hold", 0), ("must_fail", 1)):
         for number, item in enumerate(validation.get(kind, [])):
@@ -77,9 +114,14 @@ def _checks(validation: dict[str, t.Any]) -> t.Iterator[Check]:
                     f"validation.{kind}[{number}].argv[0]",
                     "Name it like /usr/bin/grep: no shell and no PATH is involved.",
                 )
-            yield Check(
-                kind, item["name"], argv, item.get("timeout", DEFAULT_CHECK_TIMEOUT), tuple(item.get("exit_codes", [default]))
-            )
+            codes = tuple(int(code) for code in item.get("exit_codes", [default]))
+            if kind == "must_fail" and 0 in codes:
+                _fail(
+                    "0 means that the command succeeded, and it must stay rejected.",
+                    f"validation.{kind}[{number}].exit_codes",
+                    "List the exit codes of the rejection, or move the command to must_hold.",
+                )
+            yield Check(kind, item["name"], argv, int(item.get("timeout", DEFAULT_CHECK_TIMEOUT)), codes)
 
 
 def _contradictions(values: dict[str, t.Any], protected: t.Sequence[str]) -> None:
@@ -119,6 +161,7 @@ def build(document: dict[str, t.Any]) -> Slice:
 
     :raises CodexOpsError: ``slice_invalid``.
     """
+    sha256 = _digest(document)
     workspace = document["workspace"]
     if posixpath.normpath(workspace) != workspace.rstrip("/") or "\0" in workspace or workspace.startswith("//"):
         _fail(f"expected an absolute path without '..', '.' or doubled slashes, found {workspace!r}.", "workspace")
@@ -128,7 +171,7 @@ def build(document: dict[str, t.Any]) -> Slice:
     _contradictions(values, protected)
     return Slice(
         document=document,
-        sha256=digest(document),
+        sha256=sha256,
         name=document["name"],
         category=document["category"],
         workspace=workspace.rstrip("/"),
@@ -140,6 +183,7 @@ def build(document: dict[str, t.Any]) -> Slice:
         protected_values=protected,
         protected_paths=Globs(untouched.get("paths", ())),
         checks=tuple(_checks(document.get("validation", {}))),
-        limits={**DEFAULT_LIMITS, **document.get("limits", {})},
+        # JSON Schema takes 20.0 for an integer too.
+        limits={**DEFAULT_LIMITS, **{name: int(limit) for name, limit in document.get("limits", {}).items()}},
         report_schema=document.get("report_schema", "slice-report"),
     )
