@@ -41,7 +41,9 @@ def operate(options: Options, order: Order) -> dict[str, t.Any]:
     """
     run = Run(options, "slice")
     work = _take_back if order.state == "rolled_back" else _change
-    return run.recorded(lambda: {"violations": [], "validation": [], "rolled_back": False, **work(run, order)})
+    # An operation that ends early has these as well: who reads a result need not ask whether they are there.
+    empty: dict[str, t.Any] = {"violations": [], "validation": [], "rolled_back": False}
+    return {**empty, **run.recorded(lambda: {**empty, **work(run, order)})}
 
 
 def _known(run: Run, document: dict[str, t.Any], source: str | None) -> Slice:
