@@ -6,24 +6,28 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
 import unicodedata
 
-from .._trail.redaction import find_secrets, has_marker
+from .._trail.redaction import find_markers, find_secrets
 from .model import MAX_CONTENT, Change, Violation
 from .runs import runs_by
 from .slice import Slice
-from .values import line_at, touched_value
+from .values import touched_value
 
 #: A line longer than this (bytes) counts as several, so that one line cannot hold a whole program.
 LINE_BYTES = 4096
+#: Changes that are looked at one by one, and breaches that are named. More of either is a breach by itself.
+MAX_INSPECTED = 1000
 
 _GIT_NAMES = frozenset({".git", ".gitattributes", ".gitmodules", ".gitconfig", "git~1"})
 # Marks that change what a reader sees without being seen: bidirectional controls, zero-width and other invisible characters.
 _HIDDEN = frozenset(
-    [0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x3164, 0xFEFF, 0xFFA0]
-    + list(range(0x200B, 0x2010)) + list(range(0x2028, 0x202F)) + list(range(0x2060, 0x2070))
-    + list(range(0xFFF9, 0xFFFC)) + list(range(0xE0000, 0xE0080)) + list(range(0xE0100, 0xE01F0)) + list(range(0xFE00, 0xFE10))
+    [0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0]
+    + list(range(0x180B, 0x1810)) + list(range(0x200B, 0x2010)) + list(range(0x2028, 0x202F)) + list(range(0x2060, 0x2070))
+    + list(range(0xFE00, 0xFE10)) + list(range(0xFFF0, 0xFFFC)) + list(range(0x1BCA0, 0x1BCA4)) + list(range(0x1D173, 0x1D17B))
+    + list(range(0xE0000, 0xE1000))
 )  # fmt: skip
 
 
@@ -57,8 +61,10 @@ def _kind(change: Change) -> t.Iterator[Violation]:
     if new.kind == "file":
         if old is not None and old.kind == "file" and new.mode != old.mode:
             yield Violation("mode_change", change.path, None, f"mode {old.mode:04o} became {new.mode:04o}")
-        elif old is None and new.mode & 0o7111:
-            yield Violation("mode_change", change.path, None, f"a new file of mode {new.mode:04o}: expected neither execute nor set-id bits")
+        elif old is None and new.mode & 0o7113:
+            yield Violation(
+                "mode_change", change.path, None, f"a new file of mode {new.mode:04o}: expected neither execute nor set-id bits, nor write for all"
+            )
 
 
 def _place(slice_: Slice, change: Change) -> t.Iterator[Violation]:
@@ -66,7 +72,7 @@ def _place(slice_: Slice, change: Change) -> t.Iterator[Violation]:
         yield Violation("git_metadata", change.path, None, "git's own files are never part of a patch")
     if not slice_.scope.covers(change.path):
         yield Violation("out_of_scope", change.path, None, f"{change.operation} outside scope")
-    if slice_.protected_paths.match(change.path):
+    if slice_.protected_paths.match_or_above(change.path):
         yield Violation("do_not_touch_path", change.path, None, f"{change.operation} of a path that do_not_touch lists")
     for number, character in enumerate(change.path):
         if is_hidden(character) or character in "\t\n\r":
@@ -81,8 +87,29 @@ def _hidden(path: str, old: str, new: str) -> t.Iterator[Violation]:
         if character not in known or new.count(character) > old.count(character):
             line = new.count("\n", 0, new.find(character)) + 1
             yield Violation("hidden_characters", path, line, f"U+{ord(character):04X} was added")
-    if new.count("\r") and "\r" not in old:
+    if "\r" in new and "\r" not in old:
         yield Violation("hidden_characters", path, new.count("\n", 0, new.find("\r")) + 1, "carriage returns were added")
+    # Inside a line a return hides what stands before it, also in a file whose lines end in return and newline.
+    elif new.count("\r") - new.count("\r\n") > old.count("\r") - old.count("\r\n"):
+        yield Violation("hidden_characters", path, None, "a carriage return was added inside a line")
+
+
+def _added(old: t.Iterable[str], new: t.Sequence[tuple[str, int]]) -> t.Iterator[tuple[str, int]]:
+    """Those of *new*, as (text, offset), of which there are more than in *old*."""
+    left = collections.Counter(old)
+    for text, offset in new:
+        left[text] -= 1
+        if left[text] < 0:
+            yield text, offset
+
+
+def _secrets(path: str, old: str, new: str) -> t.Iterator[Violation]:
+    kinds = {secret: kind for kind, _offset, secret in find_secrets(new)}
+    for secret, offset in _added([secret for _kind, _offset, secret in find_secrets(old)], [(secret, at) for _kind, at, secret in find_secrets(new)]):
+        line = new.count("\n", 0, offset) + 1
+        yield Violation("secret_in_patch", path, line, f"something that looks like a secret of the kind {kinds[secret]} was added")
+    for _marker, offset in _added([marker for marker, _offset in find_markers(old)], find_markers(new)):
+        yield Violation("redaction_marker_in_patch", path, new.count("\n", 0, offset) + 1, "the text that stands for a secret was written")
 
 
 def _content(slice_: Slice, change: Change) -> t.Iterator[Violation]:
@@ -106,12 +133,7 @@ def _content(slice_: Slice, change: Change) -> t.Iterator[Violation]:
         if line is not None:
             yield Violation("do_not_touch_value", change.path, line, f"an occurrence of {value!r} changed")
     yield from _hidden(change.path, old_text, new_text)
-    for kind, offset in find_secrets(new_text):
-        if new_text[offset : offset + 40] not in old_text:
-            line = new_text.count("\n", 0, offset) + 1
-            yield Violation("secret_in_patch", change.path, line, f"something that looks like a secret of the kind {kind} was added")
-    if has_marker(new_text) and not has_marker(old_text):
-        yield Violation("redaction_marker_in_patch", change.path, line_at(new, new.find(b"[redacted:")), "the text that stands for a secret was written")
+    yield from _secrets(change.path, old_text, new_text)
 
 
 def _size(slice_: Slice, changes: t.Sequence[Change], lines: int) -> t.Iterator[Violation]:
@@ -146,7 +168,10 @@ def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[s
     :arg lines: Lines added and removed, as the patch counts them.
     """
     found: list[Violation] = []
-    for change in changes:
+    if changes:
+        found.extend(_size(slice_, changes, lines))
+    # A flood of files is refused for its number; looking at each of them would only cost time.
+    for change in changes[: max(MAX_INSPECTED, slice_.limits["files"])]:
         found.extend(_kind(change))
         found.extend(_place(slice_, change))
         found.extend(_content(slice_, change))
@@ -155,7 +180,7 @@ def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[s
             for check in slice_.checks
             if runs_by(check.argv, slice_.workspace, change)
         )
-    if changes:
-        found.extend(_size(slice_, changes, lines))
-        found.extend(_twins(changes, known))
-    return found
+        if len(found) >= MAX_INSPECTED:
+            break
+    found.extend(_twins(changes, known))
+    return found[:MAX_INSPECTED]
