@@ -6,14 +6,20 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import typing as t
 
 from .model import Violation
 from .slice import Slice
 
-# What ends the word around a protected value. 'api.example.com' and 'api.example.com.attacker.net' must not look alike.
-_DELIMITERS = frozenset(b" \t\r\n\v\f\"'`<>,;()[]{}|=\\")
+# What ends the text around a protected value that is compared with it. Quotes, braces, backslashes and = do not: in
+# 'api.example.com".attacker.net', 'api.example.com{{ suffix }}' or 'api.example.com\u002eattacker.net' they join what they stand between.
+_SEPARATORS = b" \t\r\n\v\f<>,;()[]}|&"
+_FOLD = bytes.maketrans(_SEPARATORS, b" " * len(_SEPARATORS))
 _WORD_LIMIT = 512
+# How a line begins: a mark that makes it a comment, or a list item, and a key.
+_HEAD = re.compile(rb"[ \t]*(?:(?:[#;*!%]|//|--|<!--|- )[ \t]*){0,8}(?:[\"']?[\w.$-]{1,100}[\"']?[ \t]{0,8}[:=])?")
 
 
 def occurrences(content: bytes, value: bytes) -> t.Iterator[int]:
@@ -54,30 +60,28 @@ def incorrect_values(slice_: Slice, path: str, content: bytes) -> t.Iterator[tup
                 break
 
 
-def _words(content: bytes, value: bytes) -> t.Iterator[tuple[bytes, int]]:
+def _contexts(content: bytes, value: bytes) -> t.Iterator[tuple[tuple[bytes, bytes], int]]:
+    """What an occurrence of *value* means where it stands: how its line begins, and the word around it; and its offset."""
+    folded = content.translate(_FOLD)
     for offset in occurrences(content, value):
-        start, end = offset, offset + len(value)
-        while start > 0 and offset - start < _WORD_LIMIT and content[start - 1] not in _DELIMITERS:
-            start -= 1
-        while end < len(content) and end - offset < _WORD_LIMIT and content[end] not in _DELIMITERS:
-            end += 1
-        yield content[start:end], offset
+        end = offset + len(value)
+        start = folded.rfind(b" ", max(0, offset - _WORD_LIMIT), offset) + 1 or max(0, offset - _WORD_LIMIT)
+        stop = folded.find(b" ", end, end + _WORD_LIMIT)
+        line = content.rfind(b"\n", max(0, offset - _WORD_LIMIT), offset) + 1
+        head = _HEAD.match(content, line, offset) if line or offset <= _WORD_LIMIT else None
+        yield (head.group() if head else b"", content[start : stop if stop >= 0 else end + _WORD_LIMIT]), offset
 
 
 def touched_value(old: bytes, new: bytes, value: str) -> int | None:
-    """The line at which an occurrence of the protected *value* was added, removed, moved or built into another word.
+    """The line at which an occurrence of the protected *value* was added, removed, given another key or built into another word.
 
     The line is the new content's where it can be named, else the old one's; ``None`` when every occurrence stayed.
     """
     wanted = value.encode()
-    before, after = list(_words(old, wanted)), list(_words(new, wanted))
-    for (old_word, _old), (new_word, offset) in zip(before, after):
-        if old_word != new_word:
-            return line_at(new, offset)
-    if len(after) > len(before):
-        return line_at(new, after[len(before)][1])
-    if len(before) > len(after):
-        return line_at(old, before[len(after)][1])
+    # One after the other: of an agent's million occurrences only the first that differs is looked at.
+    for before, after in itertools.zip_longest(_contexts(old, wanted), _contexts(new, wanted)):
+        if before is None or after is None or before[0] != after[0]:
+            return line_at(new, after[1]) if after is not None else line_at(old, before[1])
     return None
 
 
