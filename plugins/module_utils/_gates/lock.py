@@ -12,9 +12,14 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 import typing as t
 
 from .._errors import CodexOpsError
+
+
+#: Seconds for which the lock of an engine that is dead is waited for.
+PATIENCE = 2.0
 
 
 def _holder(path: str) -> str:
@@ -24,6 +29,33 @@ def _holder(path: str) -> str:
         return f"process {int(known['pid'])} (user {str(known['user'])[:40]}, run {str(known['run_id'])[:80]}) since {str(known['since'])[:40]}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _holder_lives(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            os.kill(int(json.load(handle)["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return True
+    return True
+
+
+def _taken(descriptor: int, path: str) -> bool:
+    """Whether the lock could be had.
+
+    A child that a killed engine was just starting holds its lock for the moment until it is killed too: that is waited for.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until or _holder_lives(path):
+                return False
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -37,15 +69,13 @@ def workspace_lock(folder: str, workspace: str, run_id: str) -> t.Iterator[None]
     path = os.path.join(folder, f"workspace-{name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _taken(descriptor, path):
             raise CodexOpsError(
                 f"The workspace {workspace} is in use by {_holder(path)}.",
                 code="busy",
                 outcome="busy",
                 hint="Wait until it is done, and run this again.",
-            ) from None
+            )
         since = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         text = json.dumps({"pid": os.getpid(), "user": os.geteuid(), "run_id": run_id, "since": since})
         os.ftruncate(descriptor, 0)

@@ -40,7 +40,7 @@ def _last(descriptor: int) -> tuple[int, str, bool]:
             try:
                 record = json.loads(line)
                 return int(record["seq"]), str(record["hash"]), torn
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
     return 0, ZERO, torn
 

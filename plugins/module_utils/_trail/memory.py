@@ -33,7 +33,7 @@ def recall(folder: str, fingerprint: str) -> dict[str, t.Any] | None:
             known = json.load(handle)
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(known, dict) or not isinstance(known.get("result"), dict):
+    if not isinstance(known, dict) or "version" not in known:
         return None
     if known.get("version") != VERSION:
         raise CodexOpsError(
@@ -43,8 +43,8 @@ def recall(folder: str, fingerprint: str) -> dict[str, t.Any] | None:
             where=_path(folder, fingerprint),
             hint="Use the engine that wrote it, or a newer one.",
         )
-    result: dict[str, t.Any] = known["result"]
-    return result
+    result = known.get("result")
+    return result if isinstance(result, dict) else None
 
 
 def remember(folder: str, fingerprint: str, result: dict[str, t.Any]) -> None:
