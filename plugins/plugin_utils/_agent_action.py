@@ -12,7 +12,7 @@ import tempfile
 import typing as t
 
 import yaml
-from ansible.errors import AnsibleError, AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
@@ -32,6 +32,9 @@ else:
 
 #: Bytes of a slice or a cassette that are read.
 MAX_FILE = 32 * 1024 * 1024
+#: Values, and levels of them, that a slice unfolds to.
+MAX_PLACES = 200000
+MAX_DEPTH = 100
 
 
 class _Loader(yaml.SafeLoader):
@@ -46,6 +49,40 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, (str, int, float, bool)):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+def _plain(value: t.Any) -> None:
+    """Hold *value* against what JSON can carry, and against a bomb of aliases: what a few lines unfold to is counted.
+
+    :raises ValueError: in words for a person.
+    """
+    places, level, depth = 0, [value], 0
+    while level:
+        depth += 1
+        places += len(level)
+        if places > MAX_PLACES or depth > MAX_DEPTH:
+            raise ValueError(f"its aliases or brackets unfold to more than {MAX_PLACES} values or {MAX_DEPTH} levels")
+        below: list[t.Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                for key in part:
+                    if not isinstance(key, str):
+                        raise ValueError(f"the key {key!r} is not a text")
+                below.extend(part.values())
+            elif isinstance(part, list):
+                below.extend(part)
+            if len(below) > MAX_PLACES:
+                break
+        level = below
+
+
+def _once(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    found: dict[str, t.Any] = {}
+    for key, item in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice")
+        found[key] = item
+    return found
 
 
 def read_text(path: str, what: str) -> str:
@@ -73,14 +110,19 @@ def load_document(path: str) -> t.Any:
     """
     text = read_text(path, "slice")
     try:
-        # A document that JSON cannot carry (dates, NaN, keys that are no text) is no slice.
-        return json.loads(json.dumps(yaml.load(text, Loader=_Loader), allow_nan=False))
+        # JSON is not quite YAML: it may be indented with tabs, and escapes slashes and surrogate pairs.
+        value = json.loads(text, object_pairs_hook=_once) if path.endswith(".json") else yaml.load(text, Loader=_Loader)
+        _plain(value)
+        # A document that JSON cannot carry (dates, NaN) is no slice.
+        return json.loads(json.dumps(value, allow_nan=False))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         message = f"The slice is not valid YAML: {place}{getattr(error, 'problem', error)}."
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"The slice holds what JSON cannot: {error}."
+    except RecursionError:
+        message = "The slice is nested too deeply."
+    except (TypeError, ValueError) as error:
+        message = f"The slice is not valid: {error}."
     raise CodexOpsError(message, code="slice_invalid", outcome="rejected", where=path, hint="Quote dates and times, and use text as keys.")
 
 
