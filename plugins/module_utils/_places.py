@@ -53,6 +53,7 @@ class Places:
         for folder in (self.runs, self.backups, self.remembered, self.stamps, os.path.dirname(self.log), self.locks):
             try:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
+                self._check_above(folder)
                 found = os.stat(folder, follow_symlinks=False)
             except OSError as error:
                 raise CodexOpsError(
@@ -65,6 +66,21 @@ class Places:
             if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
                 raise CodexOpsError(
                     "expected a folder of the caller's (or root's) own that nobody else can write.",
+                    code="prefix_unsafe",
+                    outcome="rejected",
+                    where=folder,
+                    hint="Correct its owner and mode, or set 'prefix' to a folder of your own.",
+                )
+
+    def _check_above(self, folder: str) -> None:
+        """Nobody else may own, or be able to swap, a folder between the prefix and *folder*."""
+        while self.own and folder != self.prefix:
+            folder = os.path.dirname(folder)
+            found = os.stat(folder, follow_symlinks=False)
+            open_to_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or open_to_all:
+                raise CodexOpsError(
+                    "expected a folder of the caller's (or root's) own that not everybody can write.",
                     code="prefix_unsafe",
                     outcome="rejected",
                     where=folder,
@@ -95,10 +111,16 @@ class Places:
                 "expected a folder, not a link or a file.", code="workspace_invalid", outcome="rejected", where=workspace
             )
         real = os.path.realpath(workspace)
-        if real == "/" or real == self.state or real.startswith(self.state + "/"):
-            raise CodexOpsError(
-                "this folder can never be a workspace.", code="workspace_invalid", outcome="rejected", where=workspace
-            )
+        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks):
+            holds_ours = ours.startswith(real.rstrip("/") + "/") and os.path.lexists(ours)
+            if real == "/" or holds_ours or (real + "/").startswith(ours + "/"):
+                raise CodexOpsError(
+                    f"this folder can never be a workspace: the engine's own folder {ours} is the same, above it or below it.",
+                    code="workspace_invalid",
+                    outcome="rejected",
+                    where=workspace,
+                    hint="Name a folder of the application alone, and keep the prefix outside it.",
+                )
         if self.own and found.st_uid != os.geteuid():
             parent = os.path.dirname(self.prefix)
             if not real.startswith(parent.rstrip("/") + "/"):

@@ -43,7 +43,11 @@ def state(content: bytes, **more: t.Any) -> FileState:
 def edit(old: str | bytes | None, new: str | bytes | None, path: str = "config/a.yml", **more: t.Any) -> Change:
     before, after = (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in (old, new))
     return Change(
-        path, None if before is None else state(before), None if after is None else state(after, **more), before, after if more.get("kind", "file") == "file" else None
+        path,
+        None if before is None else state(before),
+        None if after is None else state(after, **more),
+        before,
+        after if more.get("kind", "file") == "file" else None,
     )
 
 

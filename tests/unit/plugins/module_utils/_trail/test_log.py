@@ -50,7 +50,20 @@ def test_every_record_is_bound_to_the_one_before(tmp_path: pathlib.Path) -> None
     assert not _holds(records)
 
 
-@pytest.mark.parametrize("tail", [b'{"seq": 99, "ha', b"\n\n", b"\xff\xff\n", b"5\n", b"[]\n", b"[" * 50000 + b"\n", b'{"seq": Infinity, "hash": "x"}\n', b'{"seq": "x", "hash": "y"}\n', b"x" * 200000])
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'{"seq": 99, "ha',
+        b"\n\n",
+        b"\xff\xff\n",
+        b"5\n",
+        b"[]\n",
+        b"[" * 50000 + b"\n",
+        b'{"seq": Infinity, "hash": "x"}\n',
+        b'{"seq": "x", "hash": "y"}\n',
+        b"x" * 200000,
+    ],
+)
 def test_a_torn_or_foreign_tail_is_left_standing_and_stepped_over(tmp_path: pathlib.Path, tail: bytes) -> None:
     path = tmp_path / "audit.jsonl"
     append(str(path), {"a": 1})

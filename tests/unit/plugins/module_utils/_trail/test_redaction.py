@@ -114,7 +114,9 @@ def test_ordinary_text_stays(text: str) -> None:
     assert Redactor(["short"]).text(text) == text
 
 
-@pytest.mark.parametrize("seed", ["eyJ-", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nx: y\n", "sk-", "://a:", "eyJaaaaaaaaaaa.", "$6$", "authorization: ", "A"])
+@pytest.mark.parametrize(
+    "seed", ["eyJ-", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nx: y\n", "sk-", "://a:", "eyJaaaaaaaaaaa.", "$6$", "authorization: ", "A"]
+)
 def test_hostile_text_is_read_in_linear_time(seed: str) -> None:
     redactor = Redactor([SECRET])
 

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever happens in a run, its intent and its outcome are in the trail, without its secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._options import Options
+from ansible_collections.day2.codex.plugins.module_utils._run import Run
+
+KEY = "a-very-secret-provider-key-1"
+
+
+def _run(tmp_path: pathlib.Path, **more: t.Any) -> Run:
+    return Run(Options(prefix=str(tmp_path / "prefix"), **more), "slice")
+
+
+def _records(run: Run) -> list[dict[str, t.Any]]:
+    with open(run.places.log, encoding="ascii") as handle:
+        return [json.loads(line) for line in handle]
+
+
+def test_an_intent_comes_before_and_an_outcome_after(tmp_path: pathlib.Path) -> None:
+    run = _run(tmp_path)
+
+    def work() -> dict[str, t.Any]:
+        assert [record["phase"] for record in _records(run)] == ["intent"]
+        return {"outcome": "applied", "msg": "Done.", "changed": True}
+
+    result = run.recorded(work)
+    assert [record["phase"] for record in _records(run)] == ["intent", "outcome"]
+    assert result["audit"] == {"seq": 2, "hash": _records(run)[1]["hash"]}
+    assert (result["failed"], result["changed"], result["run_id"]) == (False, True, run.id)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "code"),
+    [
+        (CodexOpsError("No.", code="busy", outcome="busy"), "busy", "busy"),
+        (ZeroDivisionError("x"), "agent_error", "internal_error"),
+        (RecursionError("x"), "agent_error", "internal_error"),
+    ],
+)
+def test_an_error_becomes_a_result_and_a_record(tmp_path: pathlib.Path, error: Exception, outcome: str, code: str) -> None:
+    run = _run(tmp_path)
+
+    def work() -> dict[str, t.Any]:
+        raise error
+
+    result = run.recorded(work)
+    assert (result["failed"], result["outcome"], result["code"]) == (True, outcome, code)
+    assert _records(run)[1]["result"]["outcome"] == outcome
+    if code == "internal_error":
+        assert "Traceback" not in result["msg"]
+        assert "Traceback" in pathlib.Path(run.folder, "error.txt").read_text("utf-8")
+
+
+def test_no_door_lets_the_key_out(tmp_path: pathlib.Path) -> None:
+    run = _run(tmp_path, api_key=KEY)
+
+    def work() -> dict[str, t.Any]:
+        return {"outcome": "completed", "msg": KEY, "patch": f"+{KEY}\n", "report": {KEY: [KEY]}, "message": KEY, "commands": [{"command": KEY}]}
+
+    result = run.recorded(work)
+    assert KEY not in json.dumps(result)
+    for folder, _folders, names in os.walk(run.places.prefix):
+        for name in names:
+            assert KEY.encode() not in pathlib.Path(folder, name).read_bytes(), name
+
+
+def test_a_hostile_report_neither_stops_nor_hides_the_record(tmp_path: pathlib.Path) -> None:
+    deep: t.Any = "x"
+    for _level in range(5000):
+        deep = [deep]
+    run = _run(tmp_path)
+    result = run.recorded(lambda: {"outcome": "completed", "msg": "a\u202eb\x1b[2J", "report": {"a": deep, "b": "://\ud800:pass@x"}})
+    assert len(_records(run)) == 2
+    assert result["msg"] == "a\\u{202e}b\\u{001b}[2J"
+
+
+def test_without_a_trail_nothing_is_done(tmp_path: pathlib.Path) -> None:
+    run = _run(tmp_path)
+    os.makedirs(run.places.log)
+    done = []
+    with pytest.raises(CodexOpsError) as caught:
+        run.recorded(lambda: done.append(1) or {"outcome": "applied"})
+    assert caught.value.code in ("trail_unwritable", "prefix_unsafe")
+    assert not done
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(None, "key_unreadable"), (b"\xff\xfe", "key_unreadable"), (b"  \n", "key_invalid"), (b"a\nb", "key_invalid"), (b"x" * 9000, "key_invalid")],
+)
+def test_a_key_file_holds_one_line_of_text(tmp_path: pathlib.Path, content: bytes | None, code: str) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CodexOpsError) as caught:
+        _run(tmp_path, api_key_file=str(path))
+    assert caught.value.code == code
+    path.write_bytes(b"  the-key\n")
+    assert _run(tmp_path, api_key_file=str(path)).key == "the-key"
+    assert _run(tmp_path, api_key_file=str(path), cassette_mode="replay", cassette={}).key is None
