@@ -73,7 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         done = sum(item.get("type") == "function_call_output" for item in json.loads(body)["input"])
         if done < len(answers["commands"]):
             arguments = json.dumps({"cmd": answers["commands"][done]})
-            item = {"type": "function_call", "call_id": "c%d" % done, "name": "exec_command", "arguments": arguments}
+            item = {"type": "function_call", "call_id": f"c{done}", "name": "exec_command", "arguments": arguments}
         else:
             item = {"type": "message", "role": "assistant", "id": "m1", "content": [{"type": "output_text", "text": answers["final"]}]}
         self.send_response(200)
@@ -81,14 +81,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         usage = {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 20}, "output_tokens": 10, "total_tokens": 110}
         usage["output_tokens_details"] = {"reasoning_tokens": 0}
-        self.event("response.created", response={"id": "r%d" % done})
+        self.event("response.created", response={"id": f"r{done}"})
         time.sleep(0.05)
         self.event("response.output_item.done", item=item)
-        self.event("response.completed", response={"id": "r%d" % done, "usage": usage})
+        self.event("response.completed", response={"id": f"r{done}", "usage": usage})
 
     def event(self, kind, **more):
         """One event of the stream."""
-        self.wfile.write(("event: %s\ndata: %s\n\n" % (kind, json.dumps(dict(more, type=kind)))).encode())
+        self.wfile.write(f"event: {kind}\ndata: {json.dumps(dict(more, type=kind))}\n\n".encode())
         self.wfile.flush()
 
 

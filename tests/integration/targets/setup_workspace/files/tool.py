@@ -58,7 +58,7 @@ def cassette(described):
     usage = {"input_tokens": described.get("tokens", 900), "output_tokens": 40}
     exchanges = []
     for number, command in enumerate(described.get("commands", [])):
-        call = {"type": "function_call", "call_id": "c%d" % number, "name": "exec_command", "arguments": json.dumps({"cmd": command})}
+        call = {"type": "function_call", "call_id": f"c{number}", "name": "exec_command", "arguments": json.dumps({"cmd": command})}
         exchanges.append({"response": {"items": [call], "usage": usage}})
     if "responses" in described:
         exchanges += [{"response": response} for response in described["responses"]]
@@ -91,10 +91,10 @@ def processes():
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                cwd = os.fsencode(os.readlink("/proc/%s/cwd" % entry))
+                cwd = os.fsencode(os.readlink(f"/proc/{entry}/cwd"))
             except OSError:
                 cwd = b""
-            yield int(entry), read("/proc/%s/cmdline" % entry), read("/proc/%s/environ" % entry), cwd
+            yield int(entry), read(f"/proc/{entry}/cmdline"), read(f"/proc/{entry}/environ"), cwd
 
 
 def working_in(folder):
@@ -116,8 +116,8 @@ def wait_for(seconds, folder, done):
 def forms(path):
     """Name and bytes of each secret in a file, as they are and in base64."""
     for number, line in enumerate(read(path).split()):
-        yield "secret %d" % (number + 1), line
-        yield "secret %d in base64" % (number + 1), base64.b64encode(line)[:-4]
+        yield f"secret {number + 1}", line
+        yield f"secret {number + 1} in base64", base64.b64encode(line)[:-4]
 
 
 def find(secrets, folders):
@@ -130,7 +130,7 @@ def find(secrets, folders):
                 content = os.fsencode(path) + read(path) if stat.S_ISREG(os.lstat(path).st_mode) else b""
                 for what, secret in wanted:
                     if secret in content:
-                        yield "%s in %s" % (what, path)
+                        yield f"{what} in {path}"
 
 
 def watch(secrets, folder, runs):
@@ -148,7 +148,7 @@ def watch(secrets, folder, runs):
                 agents.add(pid)
             for what, secret in wanted:
                 if secret in line or (ours and secret in environment):
-                    seen.add("%s in process %d: %r" % (what, pid, line[:200]))
+                    seen.add(f"{what} in process {pid}: {line[:200]!r}")
         time.sleep(0.02)
     return sorted(seen), len(agents)
 
@@ -163,12 +163,12 @@ def main(verb, *arguments):
         cassettes(arguments[0], json.load(sys.stdin))
     elif verb == "gone":
         left = wait_for(float(arguments[0]), arguments[1], lambda found: not found)
-        sys.stdout.write("".join("%d %r\n" % one for one in left))
+        sys.stdout.write("".join(f"{pid} {line!r}\n" for pid, line in left))
     elif verb == "busy":
         word = arguments[2].encode()
         found = wait_for(float(arguments[0]), arguments[1], lambda found: any(word in line for _pid, line in found))
         if not any(word in line for _pid, line in found):
-            raise SystemExit("no process runs %s: %r" % (arguments[2], found))
+            raise SystemExit(f"no process runs {arguments[2]}: {found!r}")
     elif verb == "find":
         sys.stdout.write("".join(line + "\n" for line in find(arguments[0], arguments[1:])))
     elif verb == "watch":
