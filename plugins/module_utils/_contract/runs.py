@@ -21,7 +21,8 @@ _SCRIPTS = (
 )  # fmt: skip
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"})
 _INTERPRETERS = _SHELLS | {
-    "python", "pypy", "perl", "ruby", "node", "nodejs", "deno", "bun", "php", "lua", "luajit", "tclsh", "expect", "awk", "gawk", "mawk", "nawk", "Rscript", "pwsh",
+    "python", "pypy", "perl", "ruby", "node", "nodejs", "deno", "bun", "php", "lua", "luajit", "tclsh", "expect",
+    "awk", "gawk", "mawk", "nawk", "Rscript", "pwsh",
 }  # fmt: skip
 # Options of an interpreter that take the next argument, so that what follows it may still be the script.
 _TAKES_VALUE = {
@@ -210,7 +211,8 @@ def _named(argv: t.Sequence[str], workspace: str, change: Change) -> bool:
     obeys = _program(argv[0]) in _OBEYS_FILE
     for number, argument in enumerate(argv[1:], 1):
         value = argument.split("=", 1)[1] if "=" in argument else (argument[2:] if argument.startswith("-") else argument)
-        if obeys and _relative(value, workspace) == change.path and (argument.startswith(("-f", "--file", "--makefile")) or argv[number - 1] in ("-f", "--file")):
+        named = argument.startswith(("-f", "--file", "--makefile")) or argv[number - 1] in ("-f", "--file")
+        if obeys and named and _relative(value, workspace) == change.path:
             return True
         if not _is_script(change):
             continue

@@ -17,7 +17,6 @@ import typing as t
 
 from .._errors import CodexOpsError
 
-
 #: Seconds for which the lock of an engine that is dead is waited for.
 PATIENCE = 2.0
 
