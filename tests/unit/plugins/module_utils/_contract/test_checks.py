@@ -130,7 +130,7 @@ def test_a_breach_has_its_line() -> None:
 
 
 def test_what_is_a_breach_is_what_a_patch_shows_escaped() -> None:
-    characters = [chr(code) for code in range(0x110000) if chr(code) != "\r"]
+    characters = (chr(code) for code in range(0x110000) if code != 0x0D)
     assert [hex(ord(character)) for character in characters if is_hidden(character) != (escape(character) != character)] == []
 
 
