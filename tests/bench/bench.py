@@ -33,7 +33,8 @@ def _line(name: str, ours: float, theirs: float, aim: float, unit: str = "s") ->
 
 def _codex_home(folder: pathlib.Path, port: int) -> dict[str, str]:
     """The environment of a plain codex exec with the configuration that the engine would write."""
-    from ansible_collections.day2.codex.plugins.module_utils._agent import config, folder as folders
+    from ansible_collections.day2.codex.plugins.module_utils._agent import config
+    from ansible_collections.day2.codex.plugins.module_utils._agent import folder as folders
     from ansible_collections.day2.codex.plugins.module_utils._agent.binary import package_dir
     from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
 
@@ -47,7 +48,8 @@ def _codex_home(folder: pathlib.Path, port: int) -> dict[str, str]:
     layout = folders.prepare(request)
     text = config.config_toml(layout, port=port, writable=False, install=[package_dir(CODEX) or CODEX])
     pathlib.Path(layout.codex_home, "config.toml").write_text(text, "utf-8")
-    return {**config.environment(layout, "token"), "BENCH_WORKSPACE": str(workspace), "BENCH_ARGV": json.dumps(config.command_line(CODEX, layout, str(workspace), schema=False))}
+    argv = config.command_line(CODEX, layout, str(workspace), schema=False)
+    return {**config.environment(layout, "token"), "BENCH_WORKSPACE": str(workspace), "BENCH_ARGV": json.dumps(argv)}
 
 
 def _play(folder: pathlib.Path, tasks: list[dict[str, t.Any]]) -> dict[str, list[float]]:
@@ -126,7 +128,8 @@ def tree_against_git(folder: pathlib.Path) -> None:
 
     root = _tree(folder)
     ours, theirs = [], []
-    quiet = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com"}
+    person = {f"GIT_{role}_{part}": "bench@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    quiet = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", **person}
     for number in range(3):
         began = time.perf_counter()
         copy = str(folder / f"copy{number}")
@@ -167,7 +170,8 @@ run = sys.argv[1]
 os.makedirs(run + "/workspace", mode=0o700)
 request = AgentRequest(
     run_dir=run, workspace=run + "/workspace", writable=False, prompt="p", contract="c", output_schema=None, codex_path=sys.argv[2], model=None,
-    reasoning_effort=None, timeout=300, tokens=None, provider=None, cassette={{{{"version": 1, "exchanges": [{{{{"response": {{{{"hang": True}}}}}}}}]}}}}, cassette_mode="replay",
+    reasoning_effort=None, timeout=300, tokens=None, provider=None, cassette_mode="replay",
+    cassette={{{{"version": 1, "exchanges": [{{{{"response": {{{{"hang": True}}}}}}}}]}}}},
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 result = run_agent(request, Redactor(), lambda: None)

@@ -13,7 +13,13 @@ import typing as t
 
 COMMAND = {"type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": json.dumps({"cmd": "ls"})}
 ANSWER = {"type": "message", "role": "assistant", "id": "m1", "content": [{"type": "output_text", "text": "done"}]}
-USAGE = {"input_tokens": 900, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 40, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 940}
+USAGE = {
+    "input_tokens": 900,
+    "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens": 40,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 940,
+}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -6,19 +6,19 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-name: timing
-type: notification
-short_description: Seconds of each task
-description: Writes the name and the seconds of each task as JSON lines to the file that E(BENCH_TIMES) names.
-"""
-
 import json
 import os
 import time
 import typing as t
 
 from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = r"""
+name: timing
+type: notification
+short_description: Seconds of each task
+description: Writes the name and the seconds of each task as JSON lines to the file that E(BENCH_TIMES) names.
+"""
 
 
 class CallbackModule(CallbackBase):
