@@ -126,8 +126,8 @@ def test_hostile_text_is_read_in_linear_time(seed: str) -> None:
         redactor.text(text)
         return time.monotonic() - began
 
-    small, large = seconds(100_000), seconds(800_000)
-    assert large < max(1.0, small * 8 * 3)
+    # Less than 1.5 microseconds a character, on the better of two tries; what looks thousands of characters back takes more.
+    assert min(seconds(800_000), seconds(800_000)) < 1.2
 
 
 def test_data_is_masked_in_keys_and_values_at_any_depth() -> None:
