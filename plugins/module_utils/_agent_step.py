@@ -35,9 +35,17 @@ def fingerprint(run: Run, version: str, **parts: t.Any) -> str:
     """What makes two tasks the same: *parts*, and the model's side that would answer them."""
     options = run.options
     provider = "cassette:" + digest(options.cassette) if options.cassette_mode == "replay" else options.base_url
-    return digest(
-        {"provider": provider, "model": options.model, "effort": options.reasoning_effort, "codex_version": version, "kind": run.kind, **parts}
-    )
+    common = {"provider": provider, "model": options.model, "effort": options.reasoning_effort, "codex_version": version, "kind": run.kind}
+    try:
+        return digest({**common, **parts})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CodexOpsError(
+            f"The task holds what JSON cannot: {error}.",
+            code="option_invalid",
+            outcome="rejected",
+            where="inputs",
+            hint="Give numbers, text, true, false, null, lists and dictionaries with text as keys; NaN and infinity are none of them.",
+        ) from None
 
 
 def _provider(run: Run) -> t.Any:

@@ -51,7 +51,11 @@ def _known(run: Run, document: dict[str, t.Any], source: str | None) -> Slice:
     from ._contract.slice import build, parse  # pylint: disable=import-outside-toplevel
     from ._schemas import SCHEMAS  # pylint: disable=import-outside-toplevel
 
-    stamp = os.path.join(run.places.stamps, "slice-" + digest([SCHEMAS["slice"], document]))
+    try:
+        stamp = os.path.join(run.places.stamps, "slice-" + digest([SCHEMAS["slice"], document]))
+    except (ValueError, RecursionError):
+        # NaN, or nested without end: the contract says so better.
+        return parse(document, source)
     if os.path.exists(stamp):
         return build(document)
     valid = parse(document, source)

@@ -123,7 +123,7 @@ class Places:
                 )
         if self.own and found.st_uid != os.geteuid():
             parent = os.path.dirname(self.prefix)
-            if not real.startswith(parent.rstrip("/") + "/"):
+            if parent == "/" or not real.startswith(parent + "/"):
                 raise CodexOpsError(
                     f"under the prefix {self.prefix} a workspace lies below {parent} or belongs to the caller.",
                     code="workspace_invalid",

@@ -13,7 +13,6 @@ from . import _agent_step
 from ._contract import prompt as prompts
 from ._options import Question
 from ._run import Run
-from ._trail import memory
 
 #: What exec never copies, whatever the workspace: files that usually hold secrets.
 EXCLUDED = (
@@ -25,8 +24,6 @@ EXCLUDED = (
 
 def answer(run: Run, question: Question) -> dict[str, t.Any]:
     """The result of one exec task."""
-    from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
-
     schema = None
     if question.output_schema is not None:
         from ._contract.report import check_schema  # pylint: disable=import-outside-toplevel
@@ -47,11 +44,16 @@ def answer(run: Run, question: Question) -> dict[str, t.Any]:
             writable=question.writable,
         )
         run.facts["input"] = {"workspace": question.workspace, "base_sha256": base.sha256 if base else None, "fingerprint": known}
-        remembered = memory.recall(run.places.remembered, known) if run.options.rerun == "on_change" else None
-        if remembered is not None:
-            return {**remembered, "cached": True, "msg": "An identical task was answered before; no model was asked."}
+        if run.options.rerun == "on_change":
+            from ._trail import memory  # pylint: disable=import-outside-toplevel
+
+            remembered = memory.recall(run.places.remembered, known)
+            if remembered is not None:
+                return {**remembered, "cached": True, "msg": "An identical task was answered before; no model was asked."}
         return _asked(run, question, codex_path, copy, base, schema, known)
     finally:
+        from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
+
         remove_tree(copy)
 
 
@@ -93,6 +95,8 @@ def _asked(run: Run, question: Question, codex_path: str, copy: str, base: t.Any
 
         result["report"] = read_report(answered.message, schema)
     if not options.check:
+        from ._trail import memory  # pylint: disable=import-outside-toplevel
+
         kept = {key: result.get(key) for key in ("outcome", "message", "report", "codex_version", "fingerprint", "replayed")}
         memory.remember(run.places.remembered, known, run.redactor.data({**kept, "patch": result.get("patch", "")}))
     return result

@@ -31,7 +31,7 @@ def _line(name: str, ours: float, theirs: float, aim: float, unit: str = "s") ->
     print(f"{name:<66} {ours:9.3f} {unit:<2} {theirs:9.3f} {unit:<2} {ours / theirs:6.2f}   aim {aim:.2f}", flush=True)
 
 
-def _codex_home(folder: pathlib.Path, port: int) -> dict[str, str]:
+def _codex_home(folder: pathlib.Path, base_url: str) -> dict[str, str]:
     """The environment of a plain codex exec with the configuration that the engine would write."""
     from ansible_collections.day2.codex.plugins.module_utils._agent import config
     from ansible_collections.day2.codex.plugins.module_utils._agent import folder as folders
@@ -46,7 +46,8 @@ def _codex_home(folder: pathlib.Path, port: int) -> dict[str, str]:
         codex_path=CODEX, model=None, reasoning_effort=None, timeout=600, tokens=None, provider=None, cassette=None,
     )  # fmt: skip
     layout = folders.prepare(request)
-    text = config.config_toml(layout, port=port, writable=False, install=[package_dir(CODEX) or CODEX])
+    text = config.config_toml(layout, port=1, writable=False, install=[package_dir(CODEX) or CODEX])
+    text = text.replace("http://127.0.0.1:1/v1", base_url)
     pathlib.Path(layout.codex_home, "config.toml").write_text(text, "utf-8")
     argv = config.command_line(CODEX, layout, str(workspace), schema=False)
     return {**config.environment(layout, "token"), "BENCH_WORKSPACE": str(workspace), "BENCH_ARGV": json.dumps(argv)}
@@ -81,19 +82,23 @@ def _compare(folder: pathlib.Path, ours: dict[str, t.Any], theirs: dict[str, t.A
 
 
 def exec_against_command(folder: pathlib.Path) -> None:
-    """An exec task, and the same codex exec by ansible.builtin.command."""
+    """An exec task, and the same codex exec by ansible.builtin.command: one that ends at once, and one that works for a while."""
     port = provider.start()
-    environment = _codex_home(folder, port)
-    argv = json.loads(environment.pop("BENCH_ARGV"))
-    workspace = environment.pop("BENCH_WORKSPACE")
-    ours = {
-        "day2.codex.exec": {
-            "prompt": "What is here?", "prefix": str(folder / "prefix"), "codex_path": CODEX, "rerun": "always",
-            "base_url": f"http://127.0.0.1:{port}/v1",
-        }
-    }  # fmt: skip
-    theirs = {"ansible.builtin.command": {"argv": argv, "stdin": "What is here?", "chdir": workspace}, "environment": environment}
-    _line("exec task : ansible.builtin.command running the same codex exec", *_compare(folder, ours, theirs), aim=1.10)
+    for commands in (1, 10):
+        base_url = f"http://127.0.0.1:{port}/{commands}/v1"
+        home = folder / str(commands)
+        home.mkdir()
+        environment = _codex_home(home, base_url)
+        argv = json.loads(environment.pop("BENCH_ARGV"))
+        workspace = environment.pop("BENCH_WORKSPACE")
+        ours = {
+            "day2.codex.exec": {
+                "prompt": "What is here?", "prefix": str(folder / "prefix"), "codex_path": CODEX, "rerun": "always", "base_url": base_url,
+            }
+        }  # fmt: skip
+        theirs = {"ansible.builtin.command": {"argv": argv, "stdin": "What is here?", "chdir": workspace}, "environment": environment}
+        name = f"exec task : ansible.builtin.command, the same codex exec, {commands} command{'s' if commands > 1 else ''}"
+        _line(name, *_compare(home, ours, theirs), aim=1.10)
 
 
 def goal_against_true(folder: pathlib.Path) -> None:

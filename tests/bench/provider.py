@@ -11,7 +11,6 @@ import json
 import threading
 import typing as t
 
-COMMAND = {"type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": json.dumps({"cmd": "ls"})}
 ANSWER = {"type": "message", "role": "assistant", "id": "m1", "content": [{"type": "output_text", "text": "done"}]}
 USAGE = {
     "input_tokens": 900,
@@ -40,12 +39,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send("application/json", b'{"models": []}')
 
     def do_POST(self) -> None:
-        """A command first; once its output is there, the answer."""
+        """A command, until the output of as many as the path asks for is there; then the answer."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not self.path.endswith("/responses"):
             self._send("application/json", b"{}")
             return
-        item = ANSWER if b"function_call_output" in body else COMMAND
+        done, wanted = body.count(b'"function_call_output"'), int(self.path.split("/")[1])
+        command = {"type": "function_call", "call_id": f"c{done}", "name": "exec_command", "arguments": json.dumps({"cmd": "ls -l"})}
+        item = ANSWER if done >= wanted else command
         events = (
             {"type": "response.created", "response": {"id": "r1"}},
             {"type": "response.output_item.done", "item": item},
