@@ -31,3 +31,6 @@ BROKEN = frozenset(
 )
 FAILED = STOPPED | BROKEN
 ALL = QUIET | WAITING | DONE | FAILED
+
+#: What a run that asked no model used.
+NO_USAGE = {"requests": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ._errors import CodexOpsError
+from ._outcomes import NO_USAGE
 
 
 def finished(result: dict[str, t.Any], *, diff: bool = False) -> dict[str, t.Any]:
@@ -18,9 +19,9 @@ def finished(result: dict[str, t.Any], *, diff: bool = False) -> dict[str, t.Any
     return result
 
 
-def failure(error: CodexOpsError) -> dict[str, t.Any]:
-    """The result of an operation that could not even be recorded."""
-    return {
+def failure(error: CodexOpsError, kind: str) -> dict[str, t.Any]:
+    """The result of an operation of *kind* (``exec`` or ``slice``) that could not even be recorded."""
+    result: dict[str, t.Any] = {
         "failed": True,
         "changed": False,
         "outcome": error.outcome,
@@ -29,4 +30,13 @@ def failure(error: CodexOpsError) -> dict[str, t.Any]:
         "details": error.details,
         "audit": None,
         "patch": "",
+        "commands": [],
+        "usage": dict(NO_USAGE),
+        "cached": False,
+        "run_id": None,
+        "isolation": "same_user",
+        "duration": 0.0,
     }
+    if kind == "slice":
+        result.update(violations=[], validation=[], rolled_back=False)
+    return result

@@ -17,11 +17,10 @@ import typing as t
 from ._canonical import digest
 from ._errors import CodexOpsError
 from ._options import Options
-from ._outcomes import FAILED
+from ._outcomes import FAILED, NO_USAGE
 from ._places import Places
 from ._trail.redaction import Redactor
 
-NO_USAGE = {"requests": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 _MAX_KEY = 8192
 
 

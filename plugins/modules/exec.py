@@ -190,7 +190,7 @@ patch:
   returned: always
   sample: ""
 run_id:
-  description: The ID of this run. The run's folder and the records carry it.
+  description: The ID of this run, empty when it ended before it began. The run's folder and the records carry it.
   type: str
   returned: always
   sample: 20260115T031500Z-9f86d081
@@ -225,7 +225,7 @@ duration:
   returned: always
   sample: 1.4
 audit:
-  description: The record of this run in the host's log.
+  description: The record of this run in the host's log. Empty when the run ended before anything could be recorded.
   type: dict
   returned: always
   contains:
@@ -272,7 +272,7 @@ def main() -> None:
         )
         result = finished(ask(options_from(params, check=module.check_mode), question))
     except CodexOpsError as error:
-        result = failure(error)
+        result = failure(error, "exec")
     (module.fail_json if result.pop("failed") else module.exit_json)(**result)
 
 

@@ -312,7 +312,7 @@ duration:
   returned: always
   sample: 2.1
 audit:
-  description: The record of this run in the host's log.
+  description: The record of this run in the host's log. Empty when the run ended before anything could be recorded.
   type: dict
   returned: always
   contains:
@@ -361,7 +361,7 @@ def main() -> None:
         )
         result = finished(operate(options_from(params, check=module.check_mode), order), diff=module._diff)
     except CodexOpsError as error:
-        result = failure(error)
+        result = failure(error, "slice")
     (module.fail_json if result.pop("failed") else module.exit_json)(**result)
 
 

@@ -219,7 +219,7 @@ class AgentActionBase(ActionBase):
             if record_to is not None and recorded is not None:
                 write_cassette(record_to, redactor.data(recorded))
         except CodexOpsError as error:
-            result.update(redactor.data(failure(error)))
+            result.update(redactor.data(failure(error, self.module)))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result

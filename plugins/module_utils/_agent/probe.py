@@ -27,10 +27,10 @@ cat "$CANARY" > canary 2>/dev/null
 ( printf x > "$OUTSIDE" ) 2>/dev/null
 for name in /etc/shadow /etc/passwd; do if cat "$name" >/dev/null 2>&1; then note "etc: it read $name"; fi; done
 if command -v bash >/dev/null 2>&1; then
-  if bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; then note "$REACHED"; fi
+  if bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf $NONCE >&3" 2>/dev/null; then note "$REACHED"; fi
 fi
 if command -v python3 >/dev/null 2>&1; then
-  if python3 -I -c "import socket;socket.create_connection(('127.0.0.1',$PORT),2)" 2>/dev/null; then note "$REACHED"; fi
+  if python3 -I -c "import socket;socket.create_connection(('127.0.0.1',$PORT),2).sendall(b'$NONCE')" 2>/dev/null; then note "$REACHED"; fi
 fi
 { env; cat /proc/[0-9]*/environ; } > environment 2>/dev/null
 note done
@@ -53,12 +53,12 @@ def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
     canary, written = os.path.join(outside, "canary"), os.path.join(outside, "written")
     os.mkdir(workspace, 0o700)
     os.mkdir(outside, 0o700)
-    secret, token = os.urandom(16).hex(), os.urandom(24).hex()
+    secret, token, nonce = os.urandom(16).hex(), os.urandom(24).hex(), os.urandom(16).hex()
     with open(canary, "x", encoding="ascii") as stream:
         stream.write(secret)
     import shlex
 
-    head = f"CANARY={shlex.quote(canary)}; OUTSIDE={shlex.quote(written)}; PORT={listener.getsockname()[1]}\n"
+    head = f"CANARY={shlex.quote(canary)}; OUTSIDE={shlex.quote(written)}; PORT={listener.getsockname()[1]}; NONCE={nonce}\n"
     request = AgentRequest(
         run_dir=folder,
         workspace=workspace,
@@ -89,17 +89,25 @@ def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
         broken.append("it wrote a file outside the workspace")
     if token in _read(os.path.join(workspace, "environment")):
         broken.append("the relay's token is in an environment that commands can read")
-    if _was_reached(listener):
+    if _was_reached(listener, nonce.encode()):
         broken.append("a connection arrived at a port on the loopback interface")
     return broken
 
 
-def _was_reached(listener: socket.socket) -> bool:
-    try:
-        listener.accept()[0].close()
-    except OSError:
-        return False
-    return True
+def _was_reached(listener: socket.socket, nonce: bytes) -> bool:
+    """Whether the probe's own word arrived. Anybody on this host may connect, and that proves nothing."""
+    while True:
+        try:
+            connection = listener.accept()[0]
+        except OSError:
+            return False
+        with connection:
+            connection.settimeout(0.2)
+            try:
+                if connection.recv(len(nonce), socket.MSG_WAITALL) == nonce:
+                    return True
+            except OSError:
+                continue
 
 
 def _read(path: str) -> str:

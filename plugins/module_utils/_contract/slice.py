@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import posixpath
 import re
@@ -124,6 +125,19 @@ def _checks(validation: dict[str, t.Any]) -> t.Iterator[Check]:
             yield Check(kind, item["name"], argv, int(item.get("timeout", DEFAULT_CHECK_TIMEOUT)), codes)
 
 
+@contextlib.contextmanager
+def _at(place: str, outer: bool = False) -> t.Iterator[None]:
+    """Give an error from within its *place* in the document, or with *outer* the file in which that place is."""
+    try:
+        yield
+    except CodexOpsError as error:
+        if not outer or not error.where:
+            error.where = place or error.where
+        elif place:
+            error.where = f"{place} at {error.where}"
+        raise
+
+
 def _contradictions(values: dict[str, t.Any], protected: t.Sequence[str]) -> None:
     correct = [item["value"] for item in values.get("correct", [])]
     for number, item in enumerate(values.get("incorrect", [])):
@@ -153,7 +167,8 @@ def parse(document: t.Any, source: str | None = None) -> Slice:
             hint="The form of a slice is described in the guide on slices and in schemas/slice.schema.json.",
             details=t.cast("list[dict[str, t.Any]]", wrong),
         )
-    return build(document)
+    with _at(source or "", outer=True):
+        return build(document)
 
 
 def build(document: dict[str, t.Any]) -> Slice:
@@ -169,19 +184,25 @@ def build(document: dict[str, t.Any]) -> Slice:
     untouched = document.get("do_not_touch", {})
     protected = tuple(untouched.get("values", ()))
     _contradictions(values, protected)
+    with _at("scope"):
+        scope = Scope(document["scope"]["include"], document["scope"].get("exclude", ()))
+    with _at("do_not_touch.paths"):
+        protected_paths = Globs(untouched.get("paths", ()))
+    incorrect = []
+    for number, item in enumerate(values.get("incorrect", ())):
+        with _at(f"values.incorrect[{number}].in"):
+            incorrect.append(IncorrectValue(item["value"], Globs(item["in"]) if "in" in item else None))
     return Slice(
         document=document,
         sha256=sha256,
         name=document["name"],
         category=document["category"],
         workspace=workspace.rstrip("/"),
-        scope=Scope(document["scope"]["include"], document["scope"].get("exclude", ())),
+        scope=scope,
         correct=tuple(item["value"] for item in values.get("correct", ())),
-        incorrect=tuple(
-            IncorrectValue(item["value"], Globs(item["in"]) if "in" in item else None) for item in values.get("incorrect", ())
-        ),
+        incorrect=tuple(incorrect),
         protected_values=protected,
-        protected_paths=Globs(untouched.get("paths", ())),
+        protected_paths=protected_paths,
         checks=tuple(_checks(document.get("validation", {}))),
         # JSON Schema takes 20.0 for an integer too.
         limits={**DEFAULT_LIMITS, **{name: int(limit) for name, limit in document.get("limits", {}).items()}},

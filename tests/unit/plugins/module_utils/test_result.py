@@ -21,7 +21,7 @@ def test_the_diff_is_shown_only_when_asked_for_and_there_is_one() -> None:
 
 def test_a_failure_says_what_where_and_what_to_do() -> None:
     error = CodexOpsError("It is wrong.", code="slice_invalid", outcome="rejected", where="slice.yml", hint="Mend it.", details=[{"a": 1}])
-    result = failure(error)
+    result = failure(error, "slice")
     assert (result["failed"], result["changed"], result["outcome"], result["code"]) == (True, False, "rejected", "slice_invalid")
     assert result["msg"] == "slice.yml: It is wrong. Mend it."
     json.dumps(result)

@@ -240,12 +240,12 @@ def test_the_preflight_tells_a_sandbox_that_does_not_start(codex, without_namesp
 
 
 _FLOOD = """
-import resource, sys, json
+import sys, json
 from ansible_collections.day2.codex.plugins.module_utils._agent.request import AgentRequest
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import run_agent
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 result = run_agent(AgentRequest(**json.load(sys.stdin)), Redactor(), lambda: None)
-sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss} {result.message} {len(result.warnings)}")
+sys.stdout.write(f"{int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])} {result.message} {len(result.warnings)}")
 """
 
 
