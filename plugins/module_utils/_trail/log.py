@@ -2,67 +2,226 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host's log: one JSON line a record, each bound to the one before it by a hash. PRIVATE.
+"""A log: one hash chain of records, appended by many writers at once, never cut and never rewritten. PRIVATE.
 
-``hash`` is the SHA-256 of the record's canonical bytes without ``hash``; ``prev``, which is among them, is the record before.
-A torn last line (a crash, a full disk) is closed by a newline and left standing.
+The form of a line stands in :mod:`chain`. Everything here works on a file with the append-only attribute, but rotation.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import typing as t
 
-from .._canonical import digest
+from .chain import MAX_LINE, TORN, ZERO, Link, beginning, link, render
+from .files import Part, Tail, is_at, lines, open_regular, parts, segment_path, segments, shared, tail
 
-VERSION = 1
-ZERO = "0" * 64
-_BLOCK = 65536
-
-
-def _last(descriptor: int) -> tuple[int, str, bool]:
-    """(seq, hash, whether the file ends in a torn line) of the newest whole record."""
-    size = os.fstat(descriptor).st_size
-    if size == 0:
-        return 0, ZERO, False
-    torn = os.pread(descriptor, 1, size - 1) != b"\n"
-    tail, start = b"", size
-    while start > 0:
-        step = min(_BLOCK, start)
-        start -= step
-        tail = os.pread(descriptor, step, start) + tail
-        lines = tail.split(b"\n")
-        # The first piece may be the end of a longer line, unless the file begins here.
-        for line in reversed(lines if start == 0 else lines[1:]):
-            try:
-                record = json.loads(line)
-                return int(record["seq"]), str(record["hash"]), torn
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-                continue
-    return 0, ZERO, torn
+_BLOCK = 1024 * 1024
+_MODE = 0o640
 
 
-def append(path: str, record: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Append *record* under a lock, on disk before this returns.
-
-    :returns: ``{"seq": ..., "hash": ...}`` of the record.
-    :raises OSError: when it cannot be written.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        seq, prev, torn = _last(descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: str) -> int:
+    """A new live file. After a rotation it belongs to whom the one before belonged, or its other writers were locked out."""
+    descriptor = open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+    try:
+        older = segments(path)
+        mode = _MODE
+        if older:
+            before = os.stat(older[-1], follow_symlinks=False)
+            mode = before.st_mode & 0o666
+            if os.geteuid() == 0:
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, mode)
+        _sync_folder(path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _locked(path: str, *, create: bool) -> int:
+    """The live file under an exclusive lock. It may be rotated away while one waits for the lock."""
+    while True:
+        try:
+            descriptor = open_regular(path, os.O_RDWR | os.O_APPEND)
+        except FileNotFoundError:
+            if not create:
+                raise
+            try:
+                descriptor = _create(path)
+            except FileExistsError:
+                continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if is_at(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _release(descriptor: int) -> None:
+    # Not by closing alone: a child that was forked meanwhile has the lock too.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
+def _newest(path: str) -> Link | None:
+    """The last record of the files that were rotated away."""
+    for name in reversed(segments(path)):
+        descriptor = open_regular(name, os.O_RDONLY)
+        try:
+            found = tail(descriptor).link
+        finally:
+            os.close(descriptor)
+        if found is not None:
+            return found
+    return None
+
+
+def _closing(descriptor: int, found: Tail) -> tuple[bytes, dict[str, t.Any] | None]:
+    """What must stand before the next record, and what that record says of the bytes behind the last one."""
+    if found.unclosed:
+        return b"\n", None
+    if found.end == found.size:
+        return b"", None
+    closing = b"" if os.pread(descriptor, 1, found.size - 1) == b"\n" else TORN
+    if found.foreign:
+        # Not ours to explain: without ``healed``, verification points there for ever.
+        return closing, None
+    total, position = hashlib.sha256(), found.end
+    while position < found.size:
+        block = os.pread(descriptor, min(_BLOCK, found.size - position), position)
+        if not block:
+            break
+        total.update(block)
+        position += len(block)
+    total.update(closing)
+    return closing, {"bytes": found.size - found.end + len(closing), "sha256": total.hexdigest()}
+
+
+def append(path: str, record: t.Mapping[str, t.Any], copy: t.Callable[[str], object] | None = None) -> dict[str, t.Any]:
+    """Append *record* under a lock; it is on disk before this returns. What JSON cannot carry is written as text.
+
+    :arg path: The log. Its folder exists; the file is made with mode 0640.
+    :arg record: What happened, with no secret in it. ``version``, ``seq``, ``time``, ``prev``, ``hash`` and ``healed`` are written here.
+    :arg copy: Gets the line, without its newline, once it is on disk: for the syslog.
+    :returns: ``{"seq": ..., "hash": ...}`` of the record.
+    :raises OSError: when it cannot be written. The log may then end in a torn line, which the next record heals.
+    """
+    descriptor = _locked(path, create=True)
+    try:
+        found = tail(descriptor)
+        last = found.link or _newest(path) or Link(0, ZERO, ZERO)
+        closing, healed = _closing(descriptor, found)
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
-        body = {**record, "version": VERSION, "seq": seq + 1, "time": now, "prev": prev}
-        body["hash"] = digest(body)
-        line = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-        data = (b"\n" if torn else b"") + line + b"\n"
+        line, made = render(record, seq=last.seq + 1, prev=last.hash, time=now, healed=healed)
+        if len(line) > MAX_LINE:
+            raise OSError(errno.EFBIG, f"A record of {len(line)} bytes is longer than {MAX_LINE}", path)
+        data = memoryview(closing + line)
         while data:
             data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
-        return {"seq": body["seq"], "hash": body["hash"]}
     finally:
-        os.close(descriptor)
+        _release(descriptor)
+    if copy is not None:
+        copy(line[:-1].decode("ascii"))
+    return {"seq": made.seq, "hash": made.hash}
+
+
+def head(path: str) -> dict[str, t.Any] | None:
+    """``{"seq": ..., "hash": ...}`` of the newest whole record, or ``None`` where there is none.
+
+    :raises OSError: when the log cannot be read.
+    """
+    with shared(path) as descriptor:
+        found = tail(descriptor).link if descriptor is not None else None
+        found = found or _newest(path)
+    return {"seq": found.seq, "hash": found.hash} if found else None
+
+
+def rotate(path: str, max_bytes: int) -> bool:
+    """Rename the live file when it is larger than *max_bytes*. The chain goes on in a new one.
+
+    A file that does not end in a whole record stays until the next one has healed it.
+
+    :returns: Whether it was renamed, to ``<path>.<its first seq, 12 digits>``.
+    :raises OSError: when it cannot be renamed; the append-only attribute forbids it, for example.
+    """
+    try:
+        descriptor = _locked(path, create=False)
+    except FileNotFoundError:
+        return False
+    try:
+        if os.fstat(descriptor).st_size <= max_bytes:
+            return False
+        found = tail(descriptor)
+        if found.link is None or found.unclosed or found.end != found.size:
+            return False
+        target = segment_path(path, _first(path, descriptor))
+        if os.path.lexists(target):
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        os.rename(path, target)
+        _sync_folder(path)
+        return True
+    finally:
+        _release(descriptor)
+
+
+def _first(path: str, descriptor: int) -> int:
+    """The number of the first record in the open file, which has one."""
+    with open(os.dup(descriptor), "rb") as handle:
+        for line in lines(Part(path, handle, os.fstat(descriptor).st_size)):
+            found = link(line[:-1])
+            if found is not None:
+                return found.seq
+    raise OSError(errno.EINVAL, "It holds no record", path)
+
+
+def raw_records(path: str, *, after_seq: int = 0) -> t.Iterator[bytes]:
+    """The lines that look like records, those of a damaged log too, in their order.
+
+    :arg after_seq: Only those with a greater number.
+    :raises OSError: when the log cannot be read.
+    """
+    for part in parts(path):
+        for line in lines(part):
+            found = beginning(line)
+            if found is not None and found.seq > after_seq and line[-1:] == b"\n":
+                yield line
+
+
+def records(path: str, *, after_seq: int = 0) -> t.Iterator[dict[str, t.Any]]:
+    """The whole records, those of a damaged log too, in their order; one at a time is in memory.
+
+    Their hashes are not looked at: that is :func:`verify.verify`.
+
+    :arg after_seq: Only those with a greater number.
+    :raises OSError: when the log cannot be read.
+    """
+    for line in raw_records(path, after_seq=after_seq):
+        record = parsed(line)
+        if record is not None:
+            yield record
+
+
+def parsed(line: bytes) -> dict[str, t.Any] | None:
+    """The record that *line* holds, or ``None``."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
