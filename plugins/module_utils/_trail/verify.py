@@ -105,6 +105,10 @@ class _Walk:
         found = link(line[:-1])
         if found is None:
             return self.verdict(f"The line is not record {expected}: its bytes do not match its hash, or it is no record at all.", place)
+        if self.pending is not None:
+            bad = self.healed(line, place)
+            if bad is not None:
+                return bad
         if found.seq == expected:
             return self.verdict(f"Record {expected} is not bound to the record before it: one of the two was changed, added or replaced.", place)
         what = "was removed" if found.seq > expected else "was expected"
