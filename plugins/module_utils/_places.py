@@ -6,10 +6,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from ._errors import CodexOpsError
+
+_LINKS_AT_MOST = 40
+
+
+def _suggested() -> str:
+    """A prefix that is the caller's own."""
+    import pwd  # pylint: disable=import-outside-toplevel
+
+    try:
+        return os.path.join(pwd.getpwuid(os.geteuid()).pw_dir, ".codex-ops")
+    except KeyError:
+        return "~/.codex-ops"
+
+
+def _unsafe(path: str, wrong: str) -> CodexOpsError:
+    return CodexOpsError(
+        wrong,
+        code="prefix_unsafe",
+        outcome="rejected",
+        where=path,
+        hint=f"Correct its owner and mode, or set 'prefix' to a folder of the caller's own, for example {_suggested()}.",
+    )
 
 
 class Places:
@@ -24,6 +47,7 @@ class Places:
             raise CodexOpsError(
                 f"expected an absolute path, found {prefix!r}.", code="prefix_invalid", outcome="rejected", where="prefix"
             )
+        self.given = prefix
         self.prefix = os.path.realpath(prefix)
         self.etc = self._join("etc/codex-ops")
         self.slices = os.path.join(self.etc, "slices.d")
@@ -46,46 +70,92 @@ class Places:
         return self.prefix != "/"
 
     def prepare(self) -> None:
-        """Make the folders that a run needs, for their owner alone.
+        """Make the folders that a run needs, for their owner alone, and check that nobody else can write or swap one.
 
-        :raises CodexOpsError: ``prefix_not_writable``; nothing of the live system was touched.
+        :raises CodexOpsError: ``prefix_not_writable``, ``disk_full`` or ``prefix_unsafe``; nothing of the live system was touched.
         """
-        for folder in (self.runs, self.backups, self.remembered, self.stamps, os.path.dirname(self.log), self.locks):
-            try:
-                os.makedirs(folder, mode=0o700, exist_ok=True)
-                self._check_above(folder)
-                found = os.stat(folder, follow_symlinks=False)
-            except OSError as error:
-                raise CodexOpsError(
-                    f"cannot make the folder: {error.strerror}.",
-                    code="prefix_not_writable",
-                    outcome="rejected",
-                    where=folder,
-                    hint="Run as the owner of the prefix, or set 'prefix' to a folder of your own.",
-                ) from None
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-                raise CodexOpsError(
-                    "expected a folder of the caller's (or root's) own that nobody else can write.",
-                    code="prefix_unsafe",
-                    outcome="rejected",
-                    where=folder,
-                    hint="Correct its owner and mode, or set 'prefix' to a folder of your own.",
-                )
+        try:
+            # As it was given, so that a link on the way is nobody else's either.
+            if self._walk(self.given, links=True) != self.prefix:
+                raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
+            for folder in (self.runs, self.backups, self.remembered, self.stamps, os.path.dirname(self.log), self.locks):
+                self._walk(folder, links=False)
+                found = os.lstat(folder)
+                if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+                    raise _unsafe(folder, "Expected a folder of the caller's (or root's) own that nobody else can write.")
+        except OSError as error:
+            raise self.explain(error, str(error.filename or self.prefix)) from None
 
-    def _check_above(self, folder: str) -> None:
-        """Nobody else may own, or be able to swap, a folder between the prefix and *folder*."""
-        while self.own and folder != self.prefix:
-            folder = os.path.dirname(folder)
-            found = os.stat(folder, follow_symlinks=False)
-            open_to_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or open_to_all:
-                raise CodexOpsError(
-                    "expected a folder of the caller's (or root's) own that not everybody can write.",
-                    code="prefix_unsafe",
-                    outcome="rejected",
-                    where=folder,
-                    hint="Correct its owner and mode, or set 'prefix' to a folder of your own.",
-                )
+    def _walk(self, path: str, *, links: bool) -> str:
+        """Go down to *path*, part by part, and make what is missing; each folder must be safe before the next is looked at.
+
+        :arg links: Follow symbolic links of root and of the caller.
+        :returns: The real path.
+        """
+        here = "/"
+        self._check(here, os.lstat(here))
+        parts = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        followed = 0
+        while parts:
+            part = parts.pop()
+            below = os.path.dirname(here) if part == ".." else os.path.join(here, part)
+            try:
+                found = os.lstat(below)
+            except FileNotFoundError:
+                self._make(below)
+                found = os.lstat(below)
+            if links and stat.S_ISLNK(found.st_mode):
+                followed += 1
+                if found.st_uid not in (0, os.geteuid()) or followed > _LINKS_AT_MOST:
+                    raise _unsafe(below, "This link belongs to somebody else, or leads in a circle.")
+                target = os.readlink(below)
+                here = "/" if target.startswith("/") else here
+                parts.extend(name for name in reversed(target.split("/")) if name not in ("", "."))
+                continue
+            if not stat.S_ISDIR(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), below)
+            self._check(below, found)
+            here = below
+        return here
+
+    def _make(self, path: str) -> None:
+        """One new folder. On a host, folders that others need too (``/run/lock``) are theirs to enter."""
+        mode = 0o700 if self.own or "codex-ops" in path.split("/") else 0o755
+        try:
+            os.mkdir(path, mode)
+        except FileExistsError:
+            return
+        # Whatever the umask took away, and whatever the folder above hands down.
+        os.chmod(path, mode)
+
+    def _check(self, path: str, found: os.stat_result) -> None:
+        """Nobody but root and the caller may own a folder on the way, or swap what is in it."""
+        # On a host, the distribution decides about its own folders (/var/log belongs to a group of its own on some).
+        others = stat.S_IWGRP | stat.S_IWOTH if self.own or "codex-ops" in path.split("/") else stat.S_IWOTH
+        if not stat.S_ISDIR(found.st_mode):
+            raise _unsafe(path, "Expected a folder, not a link.")
+        if found.st_uid not in (0, os.geteuid()):
+            raise _unsafe(path, f"This folder belongs to user {found.st_uid}, who could put something else in the place of what is below it.")
+        if found.st_mode & others and not found.st_mode & stat.S_ISVTX:
+            raise _unsafe(path, f"Others can write this folder (mode {stat.S_IMODE(found.st_mode):04o}), so they could swap what is below it.")
+
+    def explain(self, error: OSError, path: str) -> CodexOpsError:
+        """What a person should read when one of our places cannot be used.
+
+        :arg path: The folder or file.
+        """
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return CodexOpsError(
+                f"cannot be written: {error.strerror}.", code="disk_full", outcome="rejected", where=path, hint="Make room and run this again."
+            )
+        owner = "Run as the owner of the prefix" if self.own else "Run as root"
+        return CodexOpsError(
+            f"cannot be made, opened or written: {error.strerror}.",
+            code="prefix_not_writable",
+            outcome="rejected",
+            where=path,
+            hint=f"{owner}, or set 'prefix' to a folder of your own, for example {_suggested()}.",
+        )
 
     def run_dir(self, run_id: str) -> str:
         """The folder of one run."""
@@ -111,8 +181,9 @@ class Places:
                 "expected a folder, not a link or a file.", code="workspace_invalid", outcome="rejected", where=workspace
             )
         real = os.path.realpath(workspace)
-        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks):
-            holds_ours = ours.startswith(real.rstrip("/") + "/") and os.path.lexists(ours)
+        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks, self._join("opt/codex-ops")):
+            # Whether or not it is there yet: it will be.
+            holds_ours = ours.startswith(real.rstrip("/") + "/")
             if real == "/" or holds_ours or (real + "/").startswith(ours + "/"):
                 raise CodexOpsError(
                     f"this folder can never be a workspace: the engine's own folder {ours} is the same, above it or below it.",
