@@ -4,96 +4,107 @@
 
 """Takes secrets out of text that leaves the engine. PRIVATE.
 
-Every door uses this one room: transcript, report, record, result, patch check.
+Every door uses this one room: transcript, report, record, result, patch check. A text is read once; what was found, by whatever
+means, is put together and replaced in one go, so that no replacement is read again.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
-import json
 import os
-import re
 import typing as t
-import urllib.parse
+
+from . import assignments, formats, headers
+from .formats import compiled
 
 #: Known values shorter than this are not masked by value: they would blot out ordinary words.
 MIN_KNOWN = 6
 #: Data nested more deeply than this is cut: an agent may write thousands of brackets.
 MAX_DEPTH = 120
+#: Bytes that a stream is read in, and how much of them is held back for what may begin there.
+CHUNK = 1024 * 1024
+CARRY = 128 * 1024
+#: How much of what was written already is looked at again, for the names before values.
+_CONTEXT = 1024
 
 # One key for the life of the process: equal values stay equal within a run, and nobody can look a short digest up.
 _KEY = os.urandom(16)
 
-# What a key's text is made of where its end is missing: header lines and lines of base64, with real or written line breaks.
-_KEY_LINES = r"(?:(?:\s|\\[rn]){1,8}(?:[A-Za-z-]{4,20}: [^\r\n\\]{1,100}|[A-Za-z0-9+/=]{16,})){0,400}"
-_KEY_NAME = r"(?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-
-# kind, expression. Each expression begins with a literal or at the beginning of a word and has bounded repetition, so a scan
-# stays linear whatever the text.
-_FORMATS: tuple[tuple[str, str], ...] = (
-    ("private_key", rf"-----BEGIN {_KEY_NAME}(?:(?:[^-]|-(?!----)){{0,16384}}-----END {_KEY_NAME}|{_KEY_LINES})"),
-    ("anthropic_key", r"\bsk-ant-[A-Za-z0-9_-]{16,256}"),
-    ("openai_key", r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,256}"),
-    ("aws_access_key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    ("github_token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255})"),
-    ("gitlab_token", r"\bgl(?:pat|ptt|rt|dt|cbt)-[A-Za-z0-9_-]{20,64}"),
-    ("slack_token", r"\bx(?:ox[abposr]|app)-[A-Za-z0-9-]{10,250}"),
-    ("stripe_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,250}"),
-    ("npm_token", r"\bnpm_[A-Za-z0-9]{36}\b"),
-    ("pypi_token", r"\bpypi-AgE[A-Za-z0-9_-]{50,500}"),
-    ("google_key", r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
-    ("vault_token", r"\bhv[sbr]\.[A-Za-z0-9_-]{20,300}"),
-    ("age_key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,100}"),
-    ("password_hash", r"\$(?:5|6|7|y|gy)\$[A-Za-z0-9./$=,]{20,256}|\$2[abxy]\$[0-9]{2}\$[A-Za-z0-9./]{53}"),
-    ("jwt", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,4096}\.eyJ[A-Za-z0-9_-]{10,8192}\.[A-Za-z0-9_-]{10,1024}"),
-    ("basic_auth", r"(?<=://)[^\s/:@]{0,128}:[^\s/@]{1,256}(?=@)"),
-    (
-        "authorization",
-        r"(?i:(?<=authorization: )|(?<=authorization:)|(?<=authorization: [\"'])|(?<=authorization[\"']: [\"'])|(?<=authorization[\"']:[\"']))"
-        r"(?i:Bearer|Basic|Token) {1,4}[A-Za-z0-9._~+/=-]{8,4096}",
-    ),
-)
-# None of the expressions can match a text that holds none of these. Looking for them first is much faster.
-_SIGNS = (
-    "PRIVATE KEY", "sk-", "sk_", "rk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "glrt-", "gldt-",
-    "glcbt-", "xox", "xapp-", "npm_", "pypi-", "AIza", "hvs.", "hvb.", "hvr.", "AGE-", "$5$", "$6$", "$7$", "$y$", "$gy$", "$2", "eyJ", "://",
-    "uthorization", "UTHORIZATION",
-)  # fmt: skip
-_FORMAT_RE = re.compile("|".join(f"(?P<{kind}>{expression})" for kind, expression in _FORMATS))
-_MARKER_RE = re.compile(r"\[redacted:[a-z_]+:[0-9a-f]{4}\]")
+_MARKER = r"\[redacted:[a-z_]{1,40}:[0-9a-f]{4}\]"
+#: start, end, kind, what the digest is made from (``None``: the text itself)
+_Mask = tuple[int, int, str, t.Optional[str]]
+# Where findings overlap, the most telling kind names the whole.
+_GENERAL = frozenset(("password", "secret", "token", "key", "authorization", "cookie", "basic_auth", "connection_string", "api_key"))
 
 
-def marker(kind: str, value: str) -> str:
+def marker(kind: str, value: str, key: bytes | None = None) -> str:
     """The text that stands for a redacted value: ``[redacted:KIND:4f2a]``, the last part a short keyed digest."""
-    return f"[redacted:{kind}:{hmac.new(_KEY, value.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()[:4]}]"
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=(key or _KEY)[:64], digest_size=2)
+    return f"[redacted:{kind}:{digest.hexdigest()}]"
 
 
-def _may_hold(text: str) -> bool:
-    return any(sign in text for sign in _SIGNS)
+def _lower(text: str) -> str:
+    """*text* in lower case with every character in its place: one capital becomes two characters otherwise."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else text.replace("\u0130", "i").lower()
+
+
+def _merge(masks: list[_Mask]) -> list[_Mask]:
+    """*masks* in order, those that overlap made one."""
+    masks.sort(key=lambda mask: (mask[0], -mask[1]))
+    merged: list[_Mask] = []
+    for mask in masks:
+        if not merged or mask[0] >= merged[-1][1]:
+            merged.append(mask)
+            continue
+        start, end, kind, value = merged[-1]
+        if mask[1] > end:
+            end, value = mask[1], None
+        elif (mask[0], mask[1]) != (start, end):
+            # The larger one holds more than the known value.
+            mask = (*mask[:3], None) if value is None else mask
+        if kind in _GENERAL and mask[2] not in _GENERAL or mask[2] == "known_value":
+            kind, value = mask[2], mask[3] if (mask[0], mask[1]) == (start, end) else None
+        merged[-1] = (start, end, kind, value)
+    return merged
+
+
+def _found(text: str) -> t.Iterator[assignments.Found]:
+    for start, end, kind in formats.find(text):
+        yield start, end, kind, True
+    lower = _lower(text)
+    yield from headers.find(text, lower)
+    yield from assignments.find(text, lower)
 
 
 def find_secrets(text: str) -> list[tuple[str, int, str]]:
-    """The secrets of a known format in *text*, as (kind, offset, secret)."""
-    if not _may_hold(text):
-        return []
-    return [(str(match.lastgroup), match.start(), match.group()) for match in _FORMAT_RE.finditer(text)]
+    """What is surely a secret in *text*, as (kind, offset, secret): tokens of a known format, and values behind telling names that look random."""
+    masks = _merge([(start, end, kind, None) for start, end, kind, certain in _found(text) if certain])
+    return [(kind, start, text[start:end]) for start, end, kind, _value in masks]
 
 
 def find_markers(text: str) -> list[tuple[str, int]]:
     """What this room once put in the place of a secret, as (marker, offset)."""
-    return [(match.group(), match.start()) for match in _MARKER_RE.finditer(text)]
+    if "[redacted:" not in text:
+        return []
+    return [(match.group(), match.start()) for match in compiled(_MARKER).finditer(text)]
 
 
 def _forms(value: str) -> t.Iterator[str]:
     """The ways in which *value* is commonly written: as it is, in JSON, in a URL, hexadecimal, base64 at any offset."""
+    import base64  # pylint: disable=import-outside-toplevel
+    import json  # pylint: disable=import-outside-toplevel
+    import urllib.parse  # pylint: disable=import-outside-toplevel
+
     raw = value.encode("utf-8", "surrogatepass")
     yield value
-    yield json.dumps(value)[1:-1]
+    once = json.dumps(value)[1:-1]
+    yield once
     yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield json.dumps(once)[1:-1]
     yield urllib.parse.quote(raw, safe="")
     yield urllib.parse.quote(raw)
+    yield urllib.parse.quote_plus(raw)
     yield raw.hex()
     yield raw.hex().upper()
     for offset in range(3):
@@ -104,28 +115,67 @@ def _forms(value: str) -> t.Iterator[str]:
 
 
 class Redactor:
-    """Masks known values (also base64, hexadecimal and URL-encoded) and the common token formats.
+    """Masks known values (also base64, hexadecimal and URL-encoded), the common token formats, and values behind telling names.
 
     :arg known: Exact secret values, such as the provider's key.
+    :arg personal: Kinds of personal data to mask too, of :data:`personal.PERSONAL`.
+    :arg key: Key of the digests in the markers (at least one byte). Without it they are equal within this process only.
+    :raises ValueError: for an unknown kind of personal data.
     """
 
-    def __init__(self, known: t.Iterable[str] = ()) -> None:
+    def __init__(self, known: t.Iterable[str] = (), personal: t.Iterable[str] = (), key: bytes | None = None) -> None:
         forms: dict[str, str] = {}
         for value in known:
             for secret in {value, value.strip()}:
                 if len(secret) >= MIN_KNOWN:
                     forms.update((form, value.strip()) for form in _forms(secret) if len(form) >= MIN_KNOWN)
         self._forms = forms
-        alternatives = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-        self._known_re = re.compile(alternatives) if alternatives else None
+        self._key = key
+        self._personal = tuple(sorted(set(personal)))
+        if self._personal:
+            from .personal import PERSONAL  # pylint: disable=import-outside-toplevel
+
+            unknown = [kind for kind in self._personal if kind not in PERSONAL]
+            if unknown:
+                raise ValueError(f"unknown kind of personal data {unknown[0]!r}: expected {', '.join(PERSONAL)}")
+
+    def _masks(self, text: str) -> list[_Mask]:
+        masks: list[_Mask] = []
+        for form, value in self._forms.items():
+            at = text.find(form)
+            while at >= 0:
+                masks.append((at, at + len(form), "known_value", value))
+                at = text.find(form, at + len(form))
+        masks.extend((start, end, kind, None) for start, end, kind, _certain in _found(text))
+        if self._personal:
+            from .personal import find  # pylint: disable=import-outside-toplevel
+
+            masks.extend((start, end, kind, None) for start, end, kind in find(text, self._personal))
+        merged = _merge(masks)
+        markers = find_markers(text)
+        return _outside(merged, markers) if markers else merged
+
+    def _mark(self, kind: str, value: str) -> str:
+        return marker(kind, value, self._key)
 
     def text(self, text: str) -> str:
-        """*text* with every secret replaced by its marker."""
-        if self._known_re is not None:
-            text = self._known_re.sub(lambda match: marker("known_value", self._forms[match.group()]), text)
-        if not _may_hold(text):
+        """*text* with every secret replaced by its marker. Doing it twice changes nothing."""
+        if len(text) < 5:
             return text
-        return _FORMAT_RE.sub(lambda match: marker(str(match.lastgroup), match.group()), text)
+        masks = self._masks(text)
+        return self._cut(text, masks, 0, len(text)) if masks else text
+
+    def _cut(self, text: str, masks: t.Iterable[_Mask], begin: int, end: int) -> str:
+        pieces, done = [], begin
+        for start, stop, kind, value in masks:
+            if stop <= begin or start >= end:
+                continue
+            start = max(start, begin)
+            pieces.append(text[done:start])
+            pieces.append(self._mark(kind, text[start:stop] if value is None else value))
+            done = stop
+        pieces.append(text[done:end])
+        return "".join(pieces)
 
     def data(self, value: t.Any, depth: int = 0) -> t.Any:
         """A copy of a JSON-like *value* with every string in it, keys included, redacted; cut where it is nested too deeply."""
@@ -134,7 +184,81 @@ class Redactor:
         if isinstance(value, (dict, list, tuple)) and depth >= MAX_DEPTH:
             return "(nested too deeply)"
         if isinstance(value, dict):
-            return {self.text(key) if isinstance(key, str) else key: self.data(item, depth + 1) for key, item in value.items()}
+            return {self.text(key) if isinstance(key, str) else key: self._under(key, item, depth + 1) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.data(item, depth + 1) for item in value]
+            before = [None, *value]
+            return [self._behind(before[number], item, depth + 1) for number, item in enumerate(value)]
         return value
+
+    def _under(self, key: t.Any, item: t.Any, depth: int) -> t.Any:
+        """*item*, which a dictionary keeps under *key*."""
+        shown = self.data(item, depth)
+        # What is untouched may still be a secret because of its name.
+        if isinstance(key, str) and isinstance(item, str) and shown == item:
+            kind = assignments.named(key, item)
+            return self._mark(kind, item) if kind else headed(self, key, item)
+        return shown
+
+    def _behind(self, option: t.Any, item: t.Any, depth: int) -> t.Any:
+        """*item*, which follows *option* in a list, as on a command line."""
+        shown = self.data(item, depth)
+        if isinstance(option, str) and isinstance(item, str) and option.startswith("--") and shown == item and not item.startswith("-"):
+            kind = assignments.named(option, item)
+            return self._mark(kind, item) if kind else shown
+        return shown
+
+
+def headed(redactor: Redactor, name: str, value: str) -> str:
+    """*value* of the header *name*, as a dictionary of headers keeps it."""
+    if "\n" in value or not name.lower().endswith(("authorization", "cookie", "api-key", "-token")):
+        return value
+    begin = f"{name}: "
+    return redactor.text(begin + value)[len(begin) :]
+
+
+def _outside(masks: list[_Mask], markers: list[tuple[str, int]]) -> list[_Mask]:
+    """*masks* without those that hold nothing but a part of a marker."""
+    import bisect  # pylint: disable=import-outside-toplevel
+
+    starts = [offset for _text, offset in markers]
+    kept = []
+    for mask in masks:
+        before = bisect.bisect_right(starts, mask[0]) - 1
+        if before >= 0 and mask[1] <= starts[before] + len(markers[before][0]):
+            continue
+        kept.append(mask)
+    return kept
+
+
+def redact_stream(redactor: Redactor, read: t.Callable[[int], bytes], write: t.Callable[[bytes], t.Any]) -> None:
+    """Redact what *read* (of a binary file, say) gives, in bounded memory, and hand it to *write*. Secrets over borders are found.
+
+    Bytes that are no UTF-8 pass as they are.
+    """
+    import codecs  # pylint: disable=import-outside-toplevel
+
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    text, begin, final = "", 0, False
+    while not final:
+        chunk = read(CHUNK)
+        final = not chunk
+        text += decoder.decode(chunk, final)
+        if not final and len(text) - begin < CARRY + CHUNK // 2:
+            continue
+        masks = redactor._masks(text)
+        cut = len(text) if final else _border(text, masks, begin)
+        if cut > begin:
+            write(redactor._cut(text, masks, begin, cut).encode("utf-8", "surrogateescape"))
+            drop = max(0, cut - _CONTEXT)
+            text, begin = text[drop:], cut - drop
+
+
+def _border(text: str, masks: t.Sequence[_Mask], begin: int) -> int:
+    """Where *text* may be cut: behind a line if there is one, in no secret, and far enough from the end for all that begins before."""
+    limit = len(text) - CARRY
+    line = text.rfind("\n", begin, limit) + 1
+    cut = line if line > begin else limit
+    for start, stop, _kind, _value in masks:
+        if start < cut < stop:
+            return max(start, begin)
+    return cut

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets that are known by the name before them: assignments in configuration, code, JSON, XML and on command lines. PRIVATE."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .formats import compiled
+from .names import judge, name_class
+
+#: start, end, kind, whether a change that adds it is to be refused
+Found = tuple[int, int, str, bool]
+
+#: No value is read further than this.
+MAX_VALUE = 4096
+#: Lower-case literals one of which is in every name that announces a secret.
+KEYWORDS = ("pass", "pwd", "psk", "secret", "token", "key", "credential", "creds", "auth", "bearer")
+_NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_MAX_NAME = 64
+
+# From the keyword on, in lower case: the rest of the name, and what leads to a value. (The first group, matched once and for all by
+# the reference to it, keeps a long name from being tried letter by letter.)
+_LEAD = (
+    r"(?=([a-z0-9_.-]{0,64}))\1"
+    r"(?:"
+    r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:)[ \t]{0,64}(?=\S))"
+    r"|(?P<pair>\\{0,7}[\"'],[ \t]{0,8}(?=\\{0,7}[\"']))"
+    r"|(?P<call>\([ \t]{0,4}(?=\\{0,7}[\"']))"
+    r"|(?P<element>>(?=[^<>\n]{1,4096}</))"
+    r"|(?P<sql>[ \t]{1,8}(?='))"
+    r")"
+)
+# --password VALUE, and what .netrc writes.
+_OPTION = r"--([A-Za-z][A-Za-z0-9_.-]{1,63})[ \t]{1,8}(?=[^\s-])"
+_NETRC = r"login[ \t\n]{1,8}\S{1,200}[ \t\n]{1,8}password[ \t]{1,8}(\S{1,4096})"
+_QUOTE = r"(?:[bruBRUfFL@]{0,2})(\\{0,7}[\"'`])"
+# A comma, a semicolon or an ampersand ends a value only where something follows that is not part of one.
+_UNQUOTED = (
+    r"(?:[^\s\"'`,;&<>(){}\[\]\\]|\\(?![nrt\"'\\])|[,;&](?!\s|\Z|[\"']|[\w.-]{1,40}[ \t]{0,2}[=:])"
+    r"|\[redacted:[a-z_]{1,40}:[0-9a-f]{4}\]){1,4096}"
+)
+_TEMPLATE = (
+    r"\$\{[^}\n]{0,200}\}|\$\([^)\n]{0,200}\)|\{\{[^\n]{0,200}?\}\}|%\([^)\n]{0,64}\)[sd]"
+    r"|<[^<>\n]{1,100}>|\{[A-Za-z0-9_.]{0,64}\}|\[[A-Za-z0-9_ .-]{0,64}\]"
+)
+_LINE_HEAD = r"[ \t]{0,200}(?:-[ \t]{1,8}|export[ \t]{1,8}|set[ \t]{1,8}|ENV[ \t]{1,8}|[#+;]{1,3}[ \t]{0,8}|[>\-][ \t]?)?[\"']?\Z"
+
+
+def _quoted(text: str, at: int, quote: str) -> int:
+    """Where the value that begins at *at* ends: before its closing *quote*, or with the line where that is missing."""
+    limit = min(len(text), at + MAX_VALUE)
+    line = text.find("\n", at, limit)
+    line = limit if line < 0 else line
+    plain = len(quote) == 1
+    end = at
+    while True:
+        end = text.find(quote, end, line)
+        if end < 0:
+            return line
+        backslashes = 0
+        while end - backslashes > at and text[end - backslashes - 1] == "\\":
+            backslashes += 1
+        if backslashes % 2 == 0 or not plain:
+            return end
+        end += 1
+
+
+class _Place(t.NamedTuple):
+    name: str
+    start: int
+    end: int
+    quoted: bool
+    plain: bool
+
+
+def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Place | None:
+    """Where the value behind *lead* stands."""
+    at = lead.end()
+    kind = lead.lastgroup
+    if kind == "element":
+        return _Place(name, at, text.find("<", at), True, True)
+    if kind == "sql" and (name_class(name) or ("",))[0] != "password":
+        return None
+    quote = compiled(_QUOTE).match(text, at)
+    if quote is not None:
+        start = quote.end()
+        return _Place(name, start, _quoted(text, start, quote[1]), True, True)
+    if compiled(_TEMPLATE).match(text, at):
+        return None
+    match = compiled(_UNQUOTED).match(text, at)
+    if match is None:
+        return None
+    start, end = match.span()
+    following = text[end : end + 1]
+    if following == "(" or (following == "[" and text[start:end].isidentifier()):
+        return None  # a call
+    while end > start and text[end - 1] in ".:" and (end == len(text) or text[end] in " \t\n"):
+        end -= 1
+    assign = lead[0]
+    line_end = compiled(r"[ \t]{0,64}(?:\r?\n|\Z|\\[rn]|#|\})").match(text, end) is not None
+    if "=" in assign:
+        # In code a word on the right is another variable.
+        plain = not (" = " in assign or "==" in assign or "!=" in assign or ":=" in assign) or line_start
+    else:
+        plain = lead.re.pattern == _OPTION or (line_start and line_end)
+    if line_start and line_end is False and "passphrase" in name.lower():
+        rest = text.find("\n", end, end + MAX_VALUE)
+        end = rest if rest >= 0 else min(len(text), end + MAX_VALUE)
+    return _Place(name, start, end, False, plain)
+
+
+def _name(text: str, at: int) -> int:
+    """Where the name around *at* begins."""
+    low = max(0, at - _MAX_NAME)
+    before = text[low:at]
+    start = at - (len(before) - len(before.rstrip(_NAME_LETTERS)))
+    # An escape of JSON before the name is not its first letter.
+    if start > 0 and text[start - 1] == "\\" and start < at and text[start] in "nrt":
+        start += 1
+    elif start > 0 and text[start - 1] == "%" and start + 2 <= at and compiled(r"[0-9A-F]{2}").match(text, start):
+        start += 2
+    if start == at and at > 1 and text[at - 1] == " ":
+        # "Secret Access Key: ..."
+        words = compiled(r"(?i:api|access|secret|private|account|auth|client|signing|encryption|master|shared)(?: (?i:access|api|auth))?\Z")
+        for width in (24, 16):
+            found = words.search(text, max(0, at - 1 - width), at - 1)
+            if found:
+                return found.start()
+    return start
+
+
+def _judged(text: str, place: _Place | None) -> t.Iterator[Found]:
+    if place is not None and place.start < place.end:
+        verdict = judge(place.name, text[place.start : place.end], place.quoted, place.plain)
+        if verdict is not None:
+            yield place.start, place.end, verdict[0], verdict[1]
+
+
+def find(text: str, lower: str) -> t.Iterator[Found]:
+    """Every value in *text* that the name before it makes a secret. *lower* is *text* in lower case, character by character."""
+    done = set()
+    for keyword in KEYWORDS:
+        until = 0
+        for lead in compiled(keyword + _LEAD).finditer(lower):
+            # What is inside a value is no name; and one name may hold two keywords.
+            if lead.start() < until or lead.end() in done:
+                continue
+            done.add(lead.end())
+            start = _name(text, lead.start())
+            name = text[start : lead.start(str(lead.lastgroup))]
+            if name_class(name) is None:
+                continue
+            low = max(0, start - 210)
+            line = text.rfind("\n", low, start) + 1
+            line_start = (line > 0 or low == 0) and compiled(_LINE_HEAD).match(text, line or low, start) is not None
+            for secret in _judged(text, _value(text, name, line_start, lead)):
+                until = secret[1]
+                yield secret
+    for option in compiled(_OPTION).finditer(text):
+        if name_class(option[1]) is not None:
+            yield from _judged(text, _value(text, option[1], False, option))
+    for match in compiled(_NETRC).finditer(lower):
+        yield from _judged(text, _Place("password", match.start(1), match.end(1), True, True))
+
+
+def named(name: str, value: str) -> str | None:
+    """The kind of secret that *value* is because it is kept under *name*, as in a dictionary or behind an option."""
+    if len(name) > 2 * _MAX_NAME:
+        return None
+    verdict = judge(name, value, True, True)
+    return verdict[0] if verdict else None
