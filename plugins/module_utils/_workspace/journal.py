@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import typing as t
 
 from .._errors import CodexOpsError
-from . import handles
+from . import handles, shape
 
 #: The version of the format that this engine writes and reads.
 VERSION = 1
@@ -101,19 +102,28 @@ def read(folder: int, where: str) -> Journal | None:
     :raises CodexOpsError: ``journal_damaged``, or ``newer_state``.
     """
     try:
-        handle = os.open(_FILE, handles.READ, dir_fd=folder)
-    except FileNotFoundError:
-        return None
-    try:
-        content = handles.read_handle(handle, _MAX_FILE)
-    finally:
-        os.close(handle)
+        _check_owner(os.fstat(folder), where)
+        try:
+            handle = os.open(_FILE, handles.READ, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                raise _damaged(where, "it is no regular file")
+            _check_owner(found, where)
+            content = handles.read_handle(handle, _MAX_FILE)
+        finally:
+            os.close(handle)
+    except OSError as exc:
+        raise _damaged(where, f"it cannot be read ({exc.strerror})") from exc
     try:
         journal = json.loads(content)
-    except ValueError:
-        raise _damaged(where) from None
+    except (ValueError, RecursionError):
+        raise _damaged(where, "it is not JSON") from None
     if not isinstance(journal, dict):
-        raise _damaged(where)
+        raise _damaged(where, "it is not an object")
+    workspace = shape.workspace_of(journal)
     version = journal.get("version")
     if isinstance(version, int) and version > VERSION:
         raise CodexOpsError(
@@ -122,29 +132,59 @@ def read(folder: int, where: str) -> Journal | None:
             outcome="newer_state",
             hint="Finish with the engine that wrote it, or update this one.",
             where=where,
-            details=[{"workspace": str(journal.get("workspace"))}],
+            details=[{"workspace": workspace}],
         )
-    if version != VERSION or journal.get("state") not in _STATES or not isinstance(journal.get("workspace"), str):
-        raise _damaged(where)
-    for entry in journal["files"]:
-        handles.path_parts(entry["path"])
+    wrong = shape.fault(journal, _STATES) if version == VERSION and not isinstance(version, bool) else "its version is unknown"
+    if wrong:
+        raise _damaged(where, wrong, workspace)
     return journal
 
 
-def _damaged(where: str) -> CodexOpsError:
+def _check_owner(found: os.stat_result, where: str) -> None:
+    """What others could have written is not acted upon."""
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        raise _damaged(where, "it, or its folder, belongs to somebody else or can be written by others")
+
+
+def _damaged(where: str, wrong: str, workspace: str | None = None) -> CodexOpsError:
     return CodexOpsError(
-        "The journal of an apply is damaged.",
+        f"The journal of an apply is damaged: {wrong}.",
         code="journal_damaged",
         outcome="rejected",
         hint="Compare the workspace with the backup beside the journal by hand, then move that folder away.",
         where=where,
+        details=[{"workspace": workspace}],
     )
+
+
+def _is_open(path: str) -> bool:
+    """Whether the run folder *path* is marked as not finished."""
+    try:
+        os.lstat(os.path.join(path, _OPEN))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as exc:
+        raise _damaged(path, f"its folder cannot be read ({exc.strerror})") from exc
+    return True
+
+
+def _read_of(path: str) -> Journal | None:
+    try:
+        folder = os.open(path, handles.FOLDER)
+    except OSError as exc:
+        raise _damaged(path, f"its folder cannot be opened ({exc.strerror})") from exc
+    try:
+        return read(folder, path)
+    finally:
+        os.close(folder)
 
 
 def unfinished(backup_dir: str, workspace: str) -> list[tuple[str, Journal]]:
     """Run IDs and journals of what is not finished in *workspace*, the newest first.
 
-    :raises CodexOpsError: ``journal_damaged``, or ``newer_state`` for a journal of this workspace.
+    A journal that we cannot act upon but that surely is another workspace's does not stop this one.
+
+    :raises CodexOpsError: ``journal_damaged``, or ``newer_state``; the place is the run's folder.
     """
     found: list[tuple[str, Journal]] = []
     try:
@@ -153,20 +193,18 @@ def unfinished(backup_dir: str, workspace: str) -> list[tuple[str, Journal]]:
         return found
     real = os.path.realpath(workspace)
     for run_id in names:
-        if not handles.plain_name(run_id) or not os.path.lexists(os.path.join(backup_dir, run_id, _OPEN)):
+        path = os.path.join(backup_dir, run_id)
+        if not handles.plain_name(run_id) or not _is_open(path):
             continue
-        folder = open_folder(backup_dir, run_id)
         try:
-            journal = read(folder, os.path.join(backup_dir, run_id, _FILE))
+            journal = _read_of(path)
         except CodexOpsError as exc:
-            if exc.code == "newer_state" and exc.details[0]["workspace"] != real:
+            if exc.details and exc.details[0]["workspace"] not in (None, real):
                 continue
             raise
-        finally:
-            os.close(folder)
         if journal is not None and journal["workspace"] == real and journal["state"] in UNFINISHED:
             found.append((run_id, journal))
-    found.sort(key=lambda item: (int(item[1].get("started_ns", 0)), item[0]), reverse=True)
+    found.sort(key=lambda item: (item[1]["started_ns"], item[0]), reverse=True)
     return found
 
 

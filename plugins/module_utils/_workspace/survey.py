@@ -105,8 +105,9 @@ def _look_for_old(root: int, target: Target) -> None:
         raise stale(target.path, "The file's content changed.")
     if found.mode != old["mode"]:
         raise stale(target.path, f"The file's mode is {found.mode:04o}, not {old['mode']:04o}.")
+    # Deleted ones too: an undo would have to give them their rights again.
     gains = target.operation == "modify" and target.entry["new"]["mode"] & 0o6000
-    if target.operation == "modify" and (found.mode & 0o6000 or "security.capability" in found.kept["xattrs"] or gains):
+    if found.mode & 0o6000 or "security.capability" in found.kept["xattrs"] or gains:
         raise CodexOpsError(
             "The file runs with other rights than its caller's (set-uid, set-gid or capabilities).",
             code="privileged_file",

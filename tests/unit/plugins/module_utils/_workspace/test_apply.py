@@ -332,6 +332,13 @@ def test_a_file_that_runs_with_other_rights_is_not_changed(world: t.Any, mode: i
     refused(world, world.plan(), "rejected", "privileged_file")
 
 
+@pytest.mark.parametrize("mode", [0o4755, 0o2755])
+def test_a_file_that_runs_with_other_rights_is_not_deleted(world: t.Any, mode: int) -> None:
+    (world.live / "other/keep").chmod(mode)
+    world.edit({"other/keep": None})
+    refused(world, world.plan(), "rejected", "privileged_file")
+
+
 def test_links_beside_the_files_stay_what_they_are(world: t.Any) -> None:
     (world.live / "config/link").symlink_to("inbox.yml")
     (world.live / "config/out").symlink_to("/etc/passwd")
