@@ -6,30 +6,48 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
-from . import _validation
+from . import _agent_step, _validation
 from ._contract.slice import Slice
 from ._errors import CodexOpsError
 from ._gates.lock import workspace_lock
 from ._options import Order
 from ._places import host_id
 from ._run import Run
+from ._shown import planned_patch
 
 
 def described(run: Run, stored: dict[str, t.Any]) -> dict[str, t.Any]:
-    from ._workspace import patch  # pylint: disable=import-outside-toplevel
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
     return {
         "outcome": "planned",
         "changed": False,
         "plan": plans.summary(stored),
-        "patch": patch.escape(stored["patch"]),
+        "patch": planned_patch(stored["patch"], run.redactor),
         "report": stored["report"],
         "validation": stored["validation"],
         "replayed": stored["replayed"],
     }
+
+
+def _stale(message: str, code: str) -> t.NoReturn:
+    raise CodexOpsError(message, code=code, outcome="stale_plan", hint="Plan again; the live tree is as it was.")
+
+
+def check_base(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> None:
+    """What the plan was made from must still be there, byte for byte.
+
+    :raises CodexOpsError: ``base_changed``, outcome ``stale_plan``.
+    """
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    base = tree.snapshot(slice_.workspace, slice_.scope)
+    run.facts["input"]["base_sha256"] = base.sha256
+    if base.sha256 != stored["base_sha256"]:
+        _stale(f"Files in the scope of {slice_.name} changed since the plan {stored['id']} was made.", "base_changed")
 
 
 def fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -38,22 +56,25 @@ def fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
     :raises CodexOpsError: outcome ``stale_plan``.
     """
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
-    from ._workspace import tree  # pylint: disable=import-outside-toplevel
-
-    def stale(message: str, code: str) -> t.NoReturn:
-        raise CodexOpsError(message, code=code, outcome="stale_plan", hint="Plan again; the live tree is as it was.")
 
     if stored["host_id"] != host_id():
-        stale(f"The plan {stored['id']} was made on another host.", "plan_foreign")
+        _stale(f"The plan {stored['id']} was made on another host.", "plan_foreign")
     if plans.is_spent(run.places.run_dir(stored["id"])):
-        stale(f"The plan {stored['id']} was applied before. A plan is used once.", "plan_spent")
-    base = tree.snapshot(slice_.workspace, slice_.scope)
-    run.facts["input"]["base_sha256"] = base.sha256
-    if base.sha256 != stored["base_sha256"]:
-        stale(f"Files in the scope of {slice_.name} changed since the plan {stored['id']} was made.", "base_changed")
+        _stale(f"The plan {stored['id']} was used before. A plan is used once.", "plan_spent")
+    check_base(run, slice_, stored)
     result = described(run, stored)
     count = len(result["plan"]["files"])
     return {**result, "changed": run.options.check, "msg": f"The plan {stored['id']} can be applied; it changes {count} file{'s' if count != 1 else ''}."}
+
+
+def _in_place(run: Run, slice_: Slice) -> t.Callable[[t.Sequence[str]], list[str]]:
+    from ._agent.inplace import confine_in_place, no_sockets  # pylint: disable=import-outside-toplevel
+
+    path = os.path.join(run.folder, "no-sockets.bpf")
+    with open(path, "xb") as handle:
+        handle.write(no_sockets())
+    codex_path = _agent_step.find(run)[0]
+    return lambda argv: confine_in_place(argv, live=slice_.workspace, codex_path=codex_path, filter_path=path)
 
 
 def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -67,14 +88,21 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
             raise CodexOpsError(f"Stopped while writing: {reason}. The old files were put back.", code="killed", outcome="killed")
 
     run.cancelled()
+    confine = _in_place(run, slice_) if slice_.checks else None
+    run.intend(
+        "apply", plan=stored["id"], plan_sha256=stored["sha256"], patch_sha256=stored["patch_sha256"], slice_sha256=stored["slice_sha256"]
+    )
     plans.spend(stored, run.places.run_dir(stored["id"]))
     apply.apply(stored, backup_dir=run.places.backups, run_id=run.id, before_each=before_each)
     run.facts["rollback"] = {"possible": True, "run_id": run.id}
     try:
-        results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=None, cancelled=run.cancelled)
+        results = []
+        if confine is not None:
+            results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=confine, cancelled=run.cancelled)
         bad = _validation.failures(results)
         if not bad:
             apply.commit(run.places.backups, run.id)
+            run.changed = True
     except BaseException as error:
         restored = restore.undo(run.places.backups, run.id)
         run.facts["rollback"] = {"possible": False, "done": True, "conflicts": restored.conflicts}
@@ -93,6 +121,8 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
         run.facts["rollback"] = {"possible": False, "done": True, "digest_as_before": same, "conflicts": restored.conflicts}
         stopped = run.cancelled()
         state = "The tree is as it was before" if same else "The files of the plan were put back; others changed meanwhile"
+        if restored.conflicts:
+            state = f"Somebody else changed these files meanwhile, and they were left alone: {', '.join(restored.conflicts[:20])}"
         return {
             "outcome": "killed" if stopped else "rolled_back",
             "code": "validation_failed",
@@ -117,10 +147,13 @@ def roll_back(run: Run, order: Order) -> dict[str, t.Any]:
     if order.run_id is None:
         raise CodexOpsError("There is no run to take back.", code="option_invalid", outcome="rejected", where="run_id", hint="Give the run_id of an apply.")
     workspace = journal.workspace_of(run.places.backups, order.run_id)
-    run.facts["input"] = {"run_id": order.run_id, "workspace": workspace}
+    run.facts["input"]["workspace"] = workspace
     run.places.check_workspace(workspace)
     with workspace_lock(run.places.locks, workspace, run.id):
+        if not run.options.check:
+            run.intend("roll back", run_id=order.run_id)
         restored = restore.restore(run.places.backups, order.run_id, check=run.options.check)
+        run.changed = restored.changed and not run.options.check
     run.facts["rollback"] = {"possible": False, "of": order.run_id, "done": restored.changed and not run.options.check}
     if not restored.changed:
         return {"outcome": "unchanged", "msg": f"The run {order.run_id} was taken back before."}

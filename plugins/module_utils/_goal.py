@@ -29,7 +29,8 @@ def left(run: Run, slice_: Slice, root: str, paths: t.Iterable[str]) -> list[Vio
     return found
 
 
-def confined(run: Run, slice_: Slice, copy: str, codex_path: str) -> t.Callable[[t.Sequence[str]], list[str]]:
+def confined(slice_: Slice, copy: str, codex_path: str) -> t.Callable[[t.Sequence[str]], list[str]]:
+    """Makes the command line that runs a validation with *copy* at the workspace's place."""
     from ._agent.sandbox import confine  # pylint: disable=import-outside-toplevel
 
     return lambda argv: confine(argv, copy=copy, live=slice_.workspace, codex_path=codex_path)
@@ -37,7 +38,15 @@ def confined(run: Run, slice_: Slice, copy: str, codex_path: str) -> t.Callable[
 
 def goal_holds(run: Run, slice_: Slice, base: t.Any) -> list[dict[str, t.Any]] | None:
     """The validations that passed when the goal holds already, else ``None``."""
-    if base.refused or not slice_.has_goal or left(run, slice_, slice_.workspace, base.files):
+    if base.refused or not slice_.has_goal or (slice_.incorrect and not base.files):
+        return None
+    if slice_.incorrect and base.skipped:
+        names = ", ".join(sorted(base.skipped)[:5])
+        run.warnings.append(f"{len(base.skipped)} symbolic links in scope are neither followed nor looked into: {names}.")
+    for item in slice_.incorrect:
+        if item.where is not None and not any(item.where.match(path) for path in base.files):
+            run.warnings.append(f"The incorrect value {item.value!r} is looked for in no file: nothing in scope matches its 'in'.")
+    if left(run, slice_, slice_.workspace, base.files):
         return None
     if not slice_.checks:
         return []
@@ -53,7 +62,7 @@ def goal_holds(run: Run, slice_: Slice, base: t.Any) -> list[dict[str, t.Any]] |
             slice_.checks,
             stage="goal",
             folder=copy,
-            confine=confined(run, slice_, copy, codex_path),
+            confine=confined(slice_, copy, codex_path),
             cancelled=run.cancelled,
             stop_early=True,
         )

@@ -30,6 +30,7 @@ def ask(options: Options, question: Question) -> dict[str, t.Any]:
     from ._question import answer  # pylint: disable=import-outside-toplevel
 
     run = Run(options, "exec")
+    run.facts["input"] = {"workspace": question.workspace, "prompt_sha256": digest(question.prompt)}
     return run.recorded(lambda: answer(run, question))
 
 
@@ -40,6 +41,14 @@ def operate(options: Options, order: Order) -> dict[str, t.Any]:
     :raises CodexOpsError: when nothing could even be recorded.
     """
     run = Run(options, "slice")
+    given = order.document if isinstance(order.document, dict) else {}
+    run.facts["input"] = {
+        "state": order.state,
+        "slice": given.get("name", order.name),
+        "workspace": given.get("workspace"),
+        "plan": order.plan,
+        "run_id": order.run_id,
+    }
     work = _take_back if order.state == "rolled_back" else _change
     # An operation that ends early has these as well: who reads a result need not ask whether they are there.
     empty: dict[str, t.Any] = {"violations": [], "validation": [], "rolled_back": False}
@@ -111,7 +120,7 @@ def _change(run: Run, order: Order) -> dict[str, t.Any]:
         raise CodexOpsError(
             "There is no slice.", code="option_invalid", outcome="rejected", hint="Give one of slice, src, name, or a plan to apply."
         )
-    run.facts["input"] = {"slice": given.name, "slice_sha256": given.sha256, "workspace": given.workspace, "plan": order.plan}
+    run.facts["input"].update(slice=given.name, slice_sha256=given.sha256, workspace=given.workspace)
     run.places.check_workspace(given.workspace)
     with workspace_lock(run.places.locks, given.workspace, run.id):
         waiting = _recover(run, given.workspace)
@@ -143,11 +152,16 @@ def _plan_and_apply(
 
     if stored is None:
         result, stored = planning.make_plan(run, slice_, order, base)
+        fresh = True
     else:
         result = applying.fits(run, slice_, stored)
+        fresh = False
     if stored is None or order.state == "planned" or run.options.check:
         return result
     run.partial = result
+    if fresh:
+        # The agent took its time: what it was shown must still be what is there.
+        applying.check_base(run, slice_, stored)
     result.update(applying.apply_plan(run, slice_, stored))
     if result["outcome"] == "applied":
         planning.remember_applied(run, slice_)

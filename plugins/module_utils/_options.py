@@ -60,6 +60,21 @@ class Order:
     run_id: str | None = None
 
 
+def check_address(address: str | None, where: str) -> None:
+    """An address must not carry a password: options are shown and logged.
+
+    :raises CodexOpsError: ``option_invalid``.
+    """
+    if address and "@" in address.partition("://")[2].partition("/")[0]:
+        raise CodexOpsError(
+            "An address with a user name or a password in it is not taken.",
+            code="option_invalid",
+            outcome="rejected",
+            where=where,
+            hint="Leave them out; options are shown and logged.",
+        )
+
+
 def options_from(params: dict[str, t.Any], *, check: bool) -> Options:
     """The shared options in a module's *params*.
 
@@ -80,6 +95,8 @@ def options_from(params: dict[str, t.Any], *, check: bool) -> Options:
             where="cassette_mode",
             hint="Set 'cassette' to the path of a cassette on the controller.",
         )
+    for name in ("proxy", "base_url"):
+        check_address(params.get(name), name)
     cassette = None
     if text and mode == "replay":
         from ._agent.cassette import load  # pylint: disable=import-outside-toplevel

@@ -20,6 +20,7 @@ from ._goal import confined, left
 from ._options import Order
 from ._places import host_id
 from ._run import Run
+from ._shown import capped, planned_patch, refused_patch
 from ._trail import memory
 
 
@@ -33,12 +34,21 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
     :arg base: The snapshot by which the goal was found not to hold.
     """
     from ._contract.report import check_schema, known_schema  # pylint: disable=import-outside-toplevel
-    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+    from ._workspace import patch, tree  # pylint: disable=import-outside-toplevel
 
     if base.refused:
         return _rejected({}, base.refused, "The workspace holds what cannot be copied safely"), None
     schema = known_schema(slice_.report_schema) if isinstance(slice_.report_schema, str) else check_schema(slice_.report_schema)
+    if not base.files and slice_.incorrect:
+        raise CodexOpsError(
+            "No file of the workspace is in scope, so nobody can tell whether an incorrect value is left.",
+            code="scope_empty",
+            outcome="rejected",
+            where=f"scope.include of {slice_.name}",
+            hint=f"Check the patterns against {slice_.workspace}: two stars cross folders, one does not.",
+        )
     codex_path, version = _agent_step.find(run)
+    patch.check_git()
     known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base.sha256)
     remembered = _remembered(run, slice_, order, known)
     if remembered is not None:
@@ -69,7 +79,7 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
 def _remembered(run: Run, slice_: Slice, order: Order, known: str) -> tuple[dict[str, t.Any], dict[str, t.Any] | None] | None:
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
-    if run.options.rerun != "on_change":
+    if run.options.rerun != "on_change" or run.options.cassette_mode == "record":
         return None
     remembered = memory.recall(run.places.remembered, known)
     if remembered is None:
@@ -92,14 +102,12 @@ def _rejected(result: dict[str, t.Any], violations: t.Sequence[Violation], why: 
     first = violations[0]
     line = f":{first.line}" if first.line else ""
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-    from ._workspace.escape import escape  # pylint: disable=import-outside-toplevel
-
     return {
         **result,
         "outcome": "rejected",
         "code": first.code,
-        "msg": f"{why}: {first.code} at {escape(first.path)}{line}: {escape(first.detail)}{more}. The live tree is as it was.",
-        "violations": [{**violation.as_dict(), "path": escape(violation.path), "detail": escape(violation.detail)} for violation in violations],
+        "msg": f"{why}: {first.code} at {first.path}{line}: {first.detail}{more}. The live tree is as it was.",
+        "violations": capped(violations),
     }
 
 
@@ -121,8 +129,8 @@ def _judge(
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
     changes = change.changes(base, slice_.workspace, copy)
-    rendered = patch.render(changes)
-    result["patch"] = patch.escape(rendered.text)
+    rendered = patch.render(changes, scratch=run.folder)
+    result["patch"] = refused_patch(rendered.text, run.redactor)
     result["report"] = read_report(result["message"], schema)
     violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed)
     changed = {item.path for item in changes}
@@ -133,7 +141,7 @@ def _judge(
     if violations:
         return _rejected(result, violations, "The agent's change breaks the contract"), None
     result["validation"] = _validation.run_checks(
-        slice_.checks, stage="copy", folder=copy, confine=confined(run, slice_, copy, codex_path), cancelled=run.cancelled
+        slice_.checks, stage="copy", folder=copy, confine=confined(slice_, copy, codex_path), cancelled=run.cancelled
     )
     if _validation.failures(result["validation"]):
         why = _validation.describe(result["validation"])
@@ -157,13 +165,14 @@ def _judge(
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
     result["plan"] = plans.summary(plan)
+    result["patch"] = planned_patch(rendered.text, run.redactor)
     count = len(result["plan"]["files"])
     what = f"{count} file{'s' if count != 1 else ''}, +{rendered.added} -{rendered.removed}"
     if run.options.check:
         return {**result, "outcome": "planned", "changed": True, "msg": f"Would change {what}. Nothing was kept."}, plan
     if order.state == "planned":
         plans.store(plan, run.folder)
-        memory.remember(run.places.remembered, known, {"plan_id": plan["id"]})
+        run.remember(known, {"plan_id": plan["id"]})
         return {**result, "outcome": "planned", "changed": True, "msg": f"The plan {plan['id']} changes {what}. Apply it with plan: {plan['id']}."}, plan
     plans.store(plan, run.folder)
     return {**result, "msg": what}, plan
@@ -174,15 +183,19 @@ def remember_done(run: Run, slice_: Slice, known: str, result: dict[str, t.Any])
     if slice_.has_goal or run.options.check:
         return
     kept = {"outcome": "unchanged", "fingerprint": known, "report": result["report"], "message": result.get("message", "")}
-    memory.remember(run.places.remembered, known, run.redactor.data(kept))
+    run.remember(known, kept)
 
 
 def remember_applied(run: Run, slice_: Slice) -> None:
-    """An identical task on the tree as it is now has nothing left to do."""
+    """An identical task on the tree as it is now has nothing left to do. The change stands, whatever comes of this."""
     from ._workspace import tree  # pylint: disable=import-outside-toplevel
 
     if slice_.has_goal:
         return
-    _path, version = _agent_step.find(run)
-    known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=tree.snapshot(slice_.workspace, slice_.scope).sha256)
-    remember_done(run, slice_, known, {"report": None})
+    try:
+        _path, version = _agent_step.find(run)
+        now = tree.snapshot(slice_.workspace, slice_.scope).sha256
+    except (OSError, CodexOpsError) as error:
+        run.warnings.append(f"The result could not be remembered: {error}.")
+        return
+    remember_done(run, slice_, _agent_step.fingerprint(run, version, slice=slice_.sha256, base=now), {"report": None})

@@ -18,7 +18,8 @@ from ._run import Run
 EXCLUDED = (
     "**/.env", "**/.env.*", "**/*.pem", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.kdbx", "**/id_rsa*", "**/id_ecdsa*", "**/id_ed25519*",
     "**/.netrc", "**/.pgpass", "**/.my.cnf", "**/.npmrc", "**/.pypirc", "**/.htpasswd",
-    "**/.ssh/**", "**/.aws/**", "**/.gnupg/**", "**/.kube/**", "**/.docker/**", "**/.vault-token", "**/vault-password*",
+    "**/.ssh/**", "**/.aws/**", "**/.gnupg/**", "**/.kube/**", "**/.docker/**", "**/.vault-token", "**/vault-password*", "**/.git-credentials", "**/*.ppk",
+    "**/*.tfstate", "**/*.tfstate.backup", "**/.config/gcloud/**", "**/.azure/**", "**/secrets/**",
 )  # fmt: skip
 
 
@@ -30,6 +31,10 @@ def answer(run: Run, question: Question) -> dict[str, t.Any]:
 
         schema = check_schema(question.output_schema)
     codex_path, version = _agent_step.find(run)
+    if question.writable:
+        from ._workspace.patch import check_git  # pylint: disable=import-outside-toplevel
+
+        check_git()
     copy = os.path.join(run.folder, "workspace")
     try:
         base = _copy(run, question.workspace, copy)
@@ -43,8 +48,8 @@ def answer(run: Run, question: Question) -> dict[str, t.Any]:
             schema=schema,
             writable=question.writable,
         )
-        run.facts["input"] = {"workspace": question.workspace, "base_sha256": base.sha256 if base else None, "fingerprint": known}
-        if run.options.rerun == "on_change":
+        run.facts["input"].update(base_sha256=base.sha256 if base else None, fingerprint=known)
+        if run.options.rerun == "on_change" and run.options.cassette_mode != "record":
             from ._trail import memory  # pylint: disable=import-outside-toplevel
 
             remembered = memory.recall(run.places.remembered, known)
@@ -69,6 +74,8 @@ def _copy(run: Run, workspace: str | None, copy: str) -> t.Any:
     base = tree.copy(workspace, Scope(["**"], EXCLUDED), copy)
     for refused in base.refused[:5]:
         run.warnings.append(f"{refused.path} was not copied: {refused.detail}")
+    if len(base.refused) > 5:
+        run.warnings.append(f"{len(base.refused) - 5} more files were not copied for such reasons.")
     return base
 
 
@@ -89,22 +96,21 @@ def _asked(run: Run, question: Question, codex_path: str, copy: str, base: t.Any
     if answered.outcome != "completed":
         return result
     if question.writable:
-        result["patch"] = _patch(question, base, copy)
+        result["patch"] = _patch(run, question, base, copy)
     if schema is not None:
         from ._contract.report import read_report  # pylint: disable=import-outside-toplevel
 
         result["report"] = read_report(answered.message, schema)
     if not options.check:
-        from ._trail import memory  # pylint: disable=import-outside-toplevel
-
         kept = {key: result.get(key) for key in ("outcome", "message", "report", "codex_version", "fingerprint", "replayed")}
-        memory.remember(run.places.remembered, known, run.redactor.data({**kept, "patch": result.get("patch", "")}))
+        run.remember(known, {**kept, "patch": result.get("patch", "")})
     return result
 
 
-def _patch(question: Question, base: t.Any, copy: str) -> str:
+def _patch(run: Run, question: Question, base: t.Any, copy: str) -> str:
+    from ._shown import refused_patch  # pylint: disable=import-outside-toplevel
     from ._workspace import change, patch, tree  # pylint: disable=import-outside-toplevel
 
     empty = base if base is not None else tree.Snapshot({}, {}, [])
     changes = change.changes(empty, question.workspace or copy, copy)
-    return patch.escape(patch.render(changes).text)
+    return refused_patch(patch.render(changes, scratch=run.folder).text, run.redactor)

@@ -19,6 +19,8 @@ from ._errors import CodexOpsError
 from ._options import Options
 from ._outcomes import FAILED, NO_USAGE
 from ._places import Places
+from ._runs import RunFolder, sweep, write_private
+from ._shown import readable
 from ._trail.redaction import Redactor
 
 _MAX_KEY = 8192
@@ -69,15 +71,16 @@ class Run:
         self.warnings: list[str] = []
         #: What is known of the result so far: an error later on does not lose the agent's part of it.
         self.partial: dict[str, t.Any] = {}
+        #: Whether the host changed by now, whatever happens later.
+        self.changed = False
+        self._folder = RunFolder(self.places, self.id)
         self._watched = contextlib.ExitStack()
         self._lost: t.Callable[[], str | None] | None = None
 
     @property
     def folder(self) -> str:
         """The run's own folder, made at the first use."""
-        path = self.places.run_dir(self.id)
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path
+        return self._folder.open()
 
     def cancelled(self) -> str | None:
         """Why this run must stop, or ``None``. The first call begins to watch the caller and to catch signals."""
@@ -88,12 +91,37 @@ class Run:
         return self._lost()
 
     def keep(self, name: str, text: str) -> None:
-        """Keep *text*, redacted, in the run's folder."""
-        descriptor = os.open(
-            os.path.join(self.folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as handle:
-            handle.write(self.redactor.text(text))
+        """Keep *text*, which holds no secret any more, in the run's folder. What cannot be kept is a warning."""
+        try:
+            write_private(os.path.join(self.folder, name), text)
+        except OSError as error:
+            self.warnings.append(f"{name} could not be kept in {self.places.run_dir(self.id)}: {error.strerror}.")
+
+    def remember(self, fingerprint: str, result: dict[str, t.Any]) -> None:
+        """Remember *result* for an identical task. What cannot be remembered is a warning: it only costs another run."""
+        from ._trail import memory  # pylint: disable=import-outside-toplevel
+
+        try:
+            memory.remember(self.places.remembered, fingerprint, self.redactor.data(result))
+        except (OSError, CodexOpsError) as error:
+            self.warnings.append(f"The result could not be remembered: {error}.")
+
+    def intend(self, what: str, **facts: t.Any) -> None:
+        """Record that *what* is about to be done.
+
+        :raises CodexOpsError: ``trail_unwritable``: what cannot be recorded is not done.
+        """
+        self.facts["input"].update(facts)
+        try:
+            self._record("intent", {"msg": what})
+        except OSError as error:
+            raise CodexOpsError(
+                f"The trail cannot be written: {error.strerror}. Nothing was done.",
+                code="trail_unwritable",
+                outcome="rejected",
+                where=self.places.log,
+                hint="Make room, or correct the owner of the file; or set 'prefix' to a folder of your own. Then run this again.",
+            ) from None
 
     def _record(self, phase: str, result: dict[str, t.Any]) -> dict[str, t.Any]:
         from ._trail.log import append  # pylint: disable=import-outside-toplevel
@@ -126,20 +154,23 @@ class Run:
         return append(self.places.log, self.redactor.data(record))
 
     def _failure(self, error: BaseException) -> dict[str, t.Any]:
-        self.partial["changed"] = False
+        result = {**self.partial, "changed": self.changed}
         if isinstance(error, CodexOpsError):
-            result = {**self.partial, "outcome": error.outcome, "code": error.code, "msg": str(error)}
+            result.update(outcome=error.outcome, code=error.code, msg=str(error))
+            # Then files could not be put back, and the message says which.
+            result["changed"] = self.changed or error.code in ("undo_failed", "restore_failed")
             if error.details:
                 result["details"] = error.details
             return result
-        self.keep("error.txt", "".join(traceback.format_exception(type(error), error, error.__traceback__)))
-        return {
-            **self.partial,
-            "outcome": "agent_error",
-            "code": "internal_error",
-            "msg": f"The engine met something it did not expect: {type(error).__name__}: {error}. "
-            f"The details are in {os.path.join(self.folder, 'error.txt')}; please report them. Nothing was left half-applied.",
-        }
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        self.keep("error.txt", self.redactor.text(trace))
+        result.update(
+            outcome="agent_error",
+            code="internal_error",
+            msg=f"The engine met something it did not expect: {type(error).__name__}: {error}. "
+            f"The details are in {os.path.join(self.places.run_dir(self.id), 'error.txt')}; please report them.",
+        )
+        return result
 
     def recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         """The result of *work*, with an intent in the trail before it and an outcome after it, whatever happens.
@@ -148,19 +179,16 @@ class Run:
         """
         self.places.prepare()
         with self._watched:
-            return self._recorded(work)
+            try:
+                return self._recorded(work)
+            finally:
+                self._folder.close()
 
     def _recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-        try:
-            self._record("intent", {})
-        except OSError as error:
-            raise CodexOpsError(
-                f"The trail cannot be written: {error.strerror}. Nothing was done.",
-                code="trail_unwritable",
-                outcome="rejected",
-                where=self.places.log,
-                hint="Make room or correct the owner of the file, and run this again.",
-            ) from None
+        self.intend(self.kind)
+        swept = sweep(self.places)
+        if swept:
+            self.warnings.append(f"What a run that died had left was removed ({', '.join(swept[:5])}).")
         try:
             result = work()
         except Exception as error:  # pylint: disable=broad-except
@@ -174,37 +202,26 @@ class Run:
             result["msg"] += f" Its outcome could not be recorded in {self.places.log}: {error.strerror}."
         return result
 
-    @staticmethod
-    def _readable(result: dict[str, t.Any]) -> dict[str, t.Any]:
-        """*result* with control and bidirectional characters visible wherever people look. A report stays data."""
-        from ._workspace.escape import escape  # pylint: disable=import-outside-toplevel
-
-        def shown(value: t.Any) -> t.Any:
-            if isinstance(value, str):
-                return escape(value)
-            if isinstance(value, dict):
-                return {key: shown(item) for key, item in value.items()}
-            return [shown(item) for item in value] if isinstance(value, list) else value
-
-        return {key: value if key in ("report", "patch", "_recorded") else shown(value) for key, value in result.items()}
-
     def _complete(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         defaults: dict[str, t.Any] = {
-            "changed": False,
-            "patch": "",
+            "changed": self.changed,
             "commands": [],
             "usage": dict(NO_USAGE),
             "cached": False,
             "run_id": self.id,
             "isolation": "same_user",
         }
-        result = self._readable(self.redactor.data({**defaults, **result}))
+        # A patch went through its own door already: masking it as one text could hide lines of it.
+        patch = str(result.pop("patch", ""))
+        raw = self.redactor.data({**defaults, **result})
+        result = {key: value if key in ("report", "_recorded") else readable(value) for key, value in raw.items()}
+        result["patch"] = patch
         result["failed"] = result["outcome"] in FAILED
         result["duration"] = round(time.monotonic() - self.started, 3)
-        if self.warnings:
-            result["warnings"] = [self.redactor.text(text) for text in self.warnings]
         if result["patch"]:
             self.keep("patch.diff", result["patch"])
         if result.get("report") is not None:
             self.keep("report.json", json.dumps(result["report"], indent=1, sort_keys=True, ensure_ascii=True))
+        if self.warnings:
+            result["warnings"] = [readable(self.redactor.text(text)) for text in self.warnings]
         return result

@@ -46,7 +46,7 @@ def run_checks(
     *,
     stage: str,
     folder: str,
-    confine: t.Callable[[t.Sequence[str]], list[str]] | None,
+    confine: t.Callable[[t.Sequence[str]], list[str]],
     cancelled: t.Callable[[], str | None],
     stop_early: bool = False,
 ) -> list[dict[str, t.Any]]:
@@ -54,7 +54,7 @@ def run_checks(
 
     :arg stage: ``goal`` (does it hold already), ``copy`` (in the patched copy) or ``live`` (in place).
     :arg folder: Where they run.
-    :arg confine: Makes the confined command line; ``None`` runs them as they are.
+    :arg confine: Makes the confined command line.
     :arg stop_early: Leave out what comes after the first that is not ok.
     """
     from ._agent.process import run_limited  # pylint: disable=import-outside-toplevel
@@ -62,7 +62,7 @@ def run_checks(
 
     results: list[dict[str, t.Any]] = []
     for check in checks:
-        argv = confine([*_EXEC, *check.argv]) if confine else list(check.argv)
+        argv = confine([*_EXEC, *check.argv])
         environment = {**_ENVIRONMENT, "HOME": os.environ.get("HOME", "/")}
         outcome: dict[str, t.Any] = {"name": check.name, "kind": check.kind, "stage": stage}
         try:
@@ -73,7 +73,8 @@ def run_checks(
             outcome.update(ok=False, exit_code=None, output="", reason=f"{check.argv[0]} cannot be run: {error.strerror}")
         else:
             good, reason = _verdict(check, finished)
-            text = (finished.stdout + finished.stderr).decode("utf-8", "replace")
+            # In place a program sees the host's files: what it prints is kept only where it explains a failure.
+            text = "" if good and stage == "live" else (finished.stdout + finished.stderr).decode("utf-8", "replace")
             outcome.update(ok=good, exit_code=finished.exit_code, output=escape(text[-OUTPUT_LIMIT:]), reason=reason)
         results.append(outcome)
         if stop_early and not outcome["ok"]:

@@ -19,7 +19,9 @@ from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import 
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import describe, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, local_form
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._options import check_address
 from ansible_collections.day2.codex.plugins.module_utils._result import failure
+from ansible_collections.day2.codex.plugins.module_utils._shown import planned_patch
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 
 try:
@@ -136,10 +138,22 @@ def write_cassette(path: str, cassette: t.Any) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             json.dump(cassette, handle, indent=1, ensure_ascii=True)
             handle.write("\n")
-        os.chmod(beside, 0o644)
+        # It may hold what the agent read, so it stays its owner's until somebody decides otherwise.
         os.replace(beside, path)
     except OSError as error:
         raise CodexOpsError(f"The cassette cannot be written: {error.strerror}.", code="file_unwritable", where=path) from None
+
+
+def _masked(answer: dict[str, t.Any], redactor: Redactor) -> dict[str, t.Any]:
+    """*answer* without secrets; a patch line by line, so that none of its lines can be hidden."""
+    shown = dict(answer)
+    patch, diff = shown.pop("patch", None), shown.pop("diff", None)
+    shown = redactor.data(shown)
+    if isinstance(patch, str):
+        shown["patch"] = planned_patch(patch, redactor)
+    if isinstance(diff, dict) and isinstance(diff.get("prepared"), str):
+        shown["diff"] = {"prepared": planned_patch(diff["prepared"], redactor)}
+    return t.cast("dict[str, t.Any]", shown)
 
 
 class AgentActionBase(ActionBase):
@@ -177,9 +191,15 @@ class AgentActionBase(ActionBase):
         mode = "off" if mode is False else mode  # YAML 1.1 reads a bare off as false
         if mode is not None:
             args["cassette_mode"] = mode
-        if not name or mode == "off":
-            return None
         if mode == "record":
+            if not name:
+                raise CodexOpsError(
+                    "cassette_mode is record, and no cassette says where to.",
+                    code="option_invalid",
+                    outcome="rejected",
+                    where="cassette_mode",
+                    hint="Set 'cassette' to the path on the controller that is to be written.",
+                )
             if self._task.async_val:
                 raise CodexOpsError(
                     "A cassette cannot be recorded with async: nothing comes back to the controller in time.",
@@ -189,6 +209,8 @@ class AgentActionBase(ActionBase):
                     hint="Leave out async while recording.",
                 )
             return str(self._loader.path_dwim(name))
+        if not name or mode == "off":
+            return None
         path = self._file(str(name), "cassette")
         text = read_text(path, "cassette")
         load(text, path)
@@ -207,22 +229,31 @@ class AgentActionBase(ActionBase):
         secrets = [str(args["api_key"])] if args.get("api_key") else []
         redactor = Redactor(secrets)
         try:
+            for name in ("proxy", "base_url"):
+                check_address(args.get(name), name)
             args = self.prepare(args)
             record_to = self._cassette(args)
             answer = self._execute_module(
                 module_name=f"day2.codex.{self.module}", module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
             )
             recorded = answer.pop("_recorded", None)
-            answer = {key: value if key == "invocation" else redactor.data(value) for key, value in answer.items()}
-            result.update(answer)
+            result.update(_masked(answer, redactor))
             self._look_again(args, result)
-            if record_to is not None and recorded is not None:
-                write_cassette(record_to, redactor.data(recorded))
+            if record_to is not None and recorded is not None and not self._task.check_mode:
+                self._write(record_to, redactor.data(recorded), result)
         except CodexOpsError as error:
             result.update(redactor.data(failure(error, self.module)))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    @staticmethod
+    def _write(path: str, cassette: t.Any, result: dict[str, t.Any]) -> None:
+        try:
+            write_cassette(path, cassette)
+        except CodexOpsError as error:
+            # The answer cost tokens and stays; only the recording is lost.
+            result.update(failed=True, code=error.code, msg=f"{result.get('msg', '')} {error}".strip())
 
     def _look_again(self, args: dict[str, t.Any], result: dict[str, t.Any]) -> None:
         schema = args.get("output_schema")

@@ -105,11 +105,13 @@ def test_a_killed_engine_shows_as_an_intent_without_an_outcome(application: Appl
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with open(log, encoding="ascii") as handle:
-            if len(handle.readlines()) > known:
+            if len(handle.readlines()) > known + 1:
                 break
         time.sleep(0.0005)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     with open(log, encoding="ascii") as handle:
         records = [json.loads(line) for line in handle]
-    assert records[known]["phase"] == "intent"
+    # The first says that it began, the second which plan is about to be written.
+    assert [record["phase"] for record in records[known : known + 2]] == ["intent", "intent"]
+    assert records[known + 1]["input"]["plan_sha256"] == planned["plan"]["sha256"]

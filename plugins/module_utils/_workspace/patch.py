@@ -147,6 +147,11 @@ def _hunks(wanted: t.Mapping[int, Change], scratch: str | None) -> dict[int, lis
         remove_tree(folder)
 
 
+def check_git() -> None:
+    """See early that git is there, before any token is spent. :raises CodexOpsError: ``git_missing``."""
+    _git()
+
+
 def _git() -> str:
     found = shutil.which("git", path="/usr/bin:/bin:/usr/local/bin") or shutil.which("git")
     if not found:
