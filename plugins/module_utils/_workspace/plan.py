@@ -267,7 +267,7 @@ def spend(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
                 handles.write_new(folder, _SPENT, canonical({"nonce": plan["nonce"], "sha256": plan["sha256"]}))
             except FileExistsError:
                 raise CodexOpsError(
-                    f"The plan {plan['id']!r} was used already.",
+                    f"The plan {plan['id']!r} was used before.",
                     code="plan_spent",
                     outcome="stale_plan",
                     hint="Make a new plan.",

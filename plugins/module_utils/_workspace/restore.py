@@ -16,6 +16,12 @@ from .._contract.model import Violation
 from .._errors import CodexOpsError
 from . import handles, journal, metadata, place
 
+#: The outcome where not everything is back. ``rolled_back`` would say that it is; ``rejected``, that nothing was begun.
+NOT_BACK = "agent_error"
+
+#: The outcome where not everything is back. ``rolled_back`` would say that it is; ``rejected``, that nothing was begun.
+NOT_BACK = "agent_error"
+
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
@@ -38,13 +44,21 @@ class Recovered:
 def undo(backup_dir: str, run_id: str) -> Restored:
     """Put everything back that the apply of *run_id* did, before it was committed. Can be repeated.
 
-    :raises CodexOpsError: ``backup_not_found``, ``backup_damaged``, ``undo_failed``, ``disk_full``; the journal stays
-        unfinished then, and the next start tries again. ``already_committed`` if it is too late.
+    :raises CodexOpsError: ``undo_failed``: the tree is partly changed, and ``details`` name what is not back; the journal
+        stays unfinished then, and the next start tries again. ``already_committed`` if it is too late; ``backup_not_found``.
     """
     folder = journal.open_folder(backup_dir, run_id)
     try:
-        with handles.explained("The journal could not be read", "undo_failed", backup_dir):
+        try:
             written = journal.read(folder, os.path.join(backup_dir, run_id))
+        except CodexOpsError as exc:
+            raise CodexOpsError(
+                f"What the run {run_id} changed could not be undone; the workspace may be partly changed. {exc.message}",
+                code="undo_failed",
+                outcome=NOT_BACK,
+                hint=exc.hint,
+                where=exc.where,
+            ) from exc
         if written is None or written["state"] == "undone":
             return Restored(False, [])
         if written["state"] not in journal.UNFINISHED:
@@ -54,7 +68,7 @@ def undo(backup_dir: str, run_id: str) -> Restored:
                 outcome="rejected",
                 hint="Ask for a rollback instead (state: rolled_back).",
             )
-        return _undo(folder, written, "undone")
+        return _undo(folder, written, "undone", os.path.join(backup_dir, run_id))
     finally:
         os.close(folder)
 
@@ -67,13 +81,15 @@ def pending(backup_dir: str, workspace: str) -> list[str]:
 def recover(backup_dir: str, workspace: str) -> list[Recovered]:
     """Undo every unfinished apply in *workspace*, the newest first. The caller holds the workspace's lock.
 
-    :raises CodexOpsError: As :func:`undo`, and ``newer_state``.
+    :raises CodexOpsError: ``undo_failed`` or ``restore_failed``, as :func:`undo` and :func:`restore`; what
+        :func:`journal.unfinished` raises.
     """
     done: list[Recovered] = []
     for run_id, written in journal.unfinished(backup_dir, workspace):
         folder = journal.open_folder(backup_dir, run_id)
         try:
-            restored = _undo(folder, written, "undone" if written["state"] == "applying" else "restored")
+            state = "undone" if written["state"] == "applying" else "restored"
+            restored = _undo(folder, written, state, os.path.join(backup_dir, run_id))
         finally:
             os.close(folder)
         done.append(Recovered(run_id, restored.files, restored.conflicts))
@@ -85,11 +101,12 @@ def restore(backup_dir: str, run_id: str, *, check: bool) -> Restored:
 
     :arg check: Only say what would be done.
     :raises CodexOpsError: ``changed_since``, outcome ``stale_plan``, with a violation for each file whose content, mode or
-        existence is not what the apply left; and as :func:`undo`.
+        existence is not what the apply left; ``rollback_not_begun``, ``disk_full``, ``journal_damaged`` or
+        ``backup_not_found``, with nothing changed; ``restore_failed`` as :func:`undo` says ``undo_failed``.
     """
     folder = journal.open_folder(backup_dir, run_id)
     try:
-        with handles.explained("The run could not be rolled back", "restore_failed", backup_dir):
+        with handles.explained("The run could not be rolled back; nothing was changed", "rollback_not_begun", backup_dir):
             written = journal.read(folder, os.path.join(backup_dir, run_id))
             if written is None or written["state"] in ("undone", "restored"):
                 return Restored(False, [])
@@ -97,7 +114,7 @@ def restore(backup_dir: str, run_id: str, *, check: bool) -> Restored:
             if check:
                 return Restored(True, sorted(entry["path"] for entry in written["files"]))
             journal.write(folder, written, "restoring")
-        return _undo(folder, written, "restored")
+        return _undo(folder, written, "restored", os.path.join(backup_dir, run_id))
     finally:
         os.close(folder)
 
@@ -161,27 +178,30 @@ def _parent(root: int, path: str) -> int | None:
         raise
 
 
-def _undo(folder: int, written: journal.Journal, state: str) -> Restored:
-    """All-old: put back in the reverse order, so that on a full disk each step has the room that its apply had."""
-    root = handles.open_root(written["workspace"])
+def _undo(folder: int, written: journal.Journal, state: str, where: str) -> Restored:
+    """All-old: put back in the reverse order, so that on a full disk each step has the room that its apply had.
+
+    What cannot be put back stops nothing else from being put back.
+    """
+    files: list[str] = []
+    conflicts: list[str] = []
+    failures: list[dict[str, t.Any]] = []
+    entries = written["files"][::-1]
     try:
-        files: list[str] = []
-        conflicts: list[str] = []
-        entries = written["files"][::-1]
-        try:
-            _put_entries_back(root, folder, [entry for entry in entries if entry["operation"] != "delete"], files, conflicts)
-            _remove_folders(root, written["folders"])
-            _put_entries_back(root, folder, [entry for entry in entries if entry["operation"] == "delete"], files, conflicts)
-        except OSError as exc:
-            raise CodexOpsError(
-                f"The workspace could not be put back completely: {exc.strerror}.",
-                code="disk_full" if exc.errno in handles.NO_SPACE else "undo_failed",
-                outcome="rolled_back",
-                hint="Remove the cause. The next start of the engine tries again by itself.",
-                where=written["workspace"],
-            ) from exc
+        root = handles.open_root(written["workspace"])
+    except CodexOpsError as exc:
+        raise _not_back(written, state, where, [_failure(entry["path"], exc) for entry in entries]) from exc
+    try:
+        made = [entry for entry in entries if entry["operation"] != "delete"]
+        _put_entries_back(root, folder, made, files, conflicts, failures)
+        _remove_folders(root, written["folders"], failures)
+        deleted = [entry for entry in entries if entry["operation"] == "delete"]
+        _put_entries_back(root, folder, deleted, files, conflicts, failures)
     finally:
         os.close(root)
+    if failures:
+        left = [{"code": "not_restored", "path": path, "detail": "Somebody else changed it; it was left alone."} for path in conflicts]
+        raise _not_back(written, state, where, failures + left)
     written["conflicts"] = conflicts
     with contextlib.suppress(OSError):
         # Without room for this the tree is right all the same, and the next start finds nothing left to do.
@@ -189,25 +209,61 @@ def _undo(folder: int, written: journal.Journal, state: str) -> Restored:
     return Restored(bool(files), sorted(files), sorted(conflicts))
 
 
+def _failure(path: str, exc: OSError | CodexOpsError) -> dict[str, t.Any]:
+    reason = exc.message if isinstance(exc, CodexOpsError) else f"{exc.strerror or exc}."
+    return {"code": "not_restored", "path": path, "detail": reason}
+
+
+def _not_back(written: journal.Journal, state: str, where: str, failures: list[dict[str, t.Any]]) -> CodexOpsError:
+    """The error for a tree that is neither old nor new."""
+    names = ", ".join(repr(failure["path"]) for failure in failures[:5]) + (", ..." if len(failures) > 5 else "")
+    reason = f" {failures[0]['detail']}" if failures else ""
+    return CodexOpsError(
+        f"The workspace is partly changed: what the run {written['run_id']} did to {names} could not be put back.{reason}",
+        code="undo_failed" if state == "undone" else "restore_failed",
+        outcome=NOT_BACK,
+        hint=f"Remove the cause; the next run in this workspace tries again by itself. The old files are kept in {where}.",
+        where=written["workspace"],
+        details=failures,
+    )
+
+
 def _put_entries_back(
-    root: int, backups: int, entries: t.Sequence[dict[str, t.Any]], files: list[str], conflicts: list[str]
+    root: int,
+    backups: int,
+    entries: t.Sequence[dict[str, t.Any]],
+    files: list[str],
+    conflicts: list[str],
+    failures: list[dict[str, t.Any]],
 ) -> None:
     for entry in entries:
-        parent = _parent(root, entry["path"])
-        if parent is None:
-            if entry["operation"] != "create":
-                conflicts.append(entry["path"])
-            continue
         try:
-            place.drop(parent, entry["temporary"])
-            done = _put_back(parent, backups, entry)
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+            done = _put_entry_back(root, backups, entry)
+        except (OSError, CodexOpsError) as exc:
+            failures.append(_failure(entry["path"], exc))
+            continue
         if done == "conflict":
             conflicts.append(entry["path"])
         elif done == "restored":
             files.append(entry["path"])
+
+
+def _put_entry_back(root: int, backups: int, entry: dict[str, t.Any]) -> str:
+    parent = _parent(root, entry["path"])
+    if parent is None:
+        return "unchanged" if entry["operation"] == "create" else "conflict"
+    try:
+        place.drop(parent, entry["temporary"])
+        done = _put_back(parent, backups, entry)
+        os.fsync(parent)
+        return done
+    except (OSError, CodexOpsError):
+        # The others may need the room.
+        with contextlib.suppress(OSError):
+            place.drop(parent, entry["temporary"])
+        raise
+    finally:
+        os.close(parent)
 
 
 def _put_back(parent: int, backups: int, entry: dict[str, t.Any]) -> str:
@@ -243,7 +299,7 @@ def _put_back(parent: int, backups: int, entry: dict[str, t.Any]) -> str:
         return "conflict"
     back = place.examine(parent, name)
     if back is None or back.sha256 != old["sha256"] or back.mode != old["kept"]["mode"]:
-        raise CodexOpsError("A file put back is not what it was.", code="undo_failed", outcome="rolled_back", where=entry["path"])
+        raise CodexOpsError("A file put back is not what it was.", code="undo_failed", outcome=NOT_BACK, where=entry["path"])
     return "restored"
 
 
@@ -264,23 +320,24 @@ def _write_old(parent: int, backups: int, entry: dict[str, t.Any]) -> None:
         raise CodexOpsError(
             "The backup of the file is damaged, so it was not put back.",
             code="backup_damaged",
-            outcome="rolled_back",
+            outcome=NOT_BACK,
             hint="Restore it from another backup.",
             where=entry["path"],
         )
 
 
-def _remove_folders(root: int, folders: t.Sequence[str]) -> None:
+def _remove_folders(root: int, folders: t.Sequence[str], failures: list[dict[str, t.Any]]) -> None:
     """Remove the folders that the apply made, where they are empty."""
     for path in reversed(folders):
-        parent = _parent(root, path)
-        if parent is None:
-            continue
         try:
-            os.rmdir(path.rpartition("/")[2], dir_fd=parent)
-            os.fsync(parent)
+            parent = _parent(root, path)
+            if parent is None:
+                continue
+            try:
+                os.rmdir(path.rpartition("/")[2], dir_fd=parent)
+                os.fsync(parent)
+            finally:
+                os.close(parent)
         except OSError as exc:
             if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
-        finally:
-            os.close(parent)
+                failures.append(_failure(path, exc))

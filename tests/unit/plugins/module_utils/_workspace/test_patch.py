@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -132,6 +135,38 @@ def test_nothing_to_render_needs_no_git_and_a_missing_git_is_said(monkeypatch: p
 def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
     patch.render([change("a", b"x", b"y")], scratch=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_while_rendering_leaves_nothing_outside_the_scratch_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    scratch.mkdir()
+    elsewhere.mkdir()
+    for name in ("TMPDIR", "TEMP", "TMP", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(elsewhere))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(elsewhere)
+    left = 0
+    for place in range(1, 60):
+        child = os.fork()
+        if child == 0:
+            calls = iter(range(1, 10_000))
+
+            def profile(_frame: t.Any, event: str, function: t.Any, calls: t.Any = calls, place: int = place) -> None:
+                if event == "c_call" and getattr(function, "__module__", "") in ("posix", "_posixsubprocess") and next(calls) == place:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            try:
+                sys.setprofile(profile)
+                patch.render([change("a", b"x\n", b"y\n"), change("b", b"", b"new\n")], scratch=str(scratch))
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        left += list(scratch.iterdir()) != []
+        for folder in scratch.iterdir():
+            shutil.rmtree(folder)
+        assert list(elsewhere.iterdir()) == []
+    # The kills really did come in the middle.
+    assert left > 5
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,15 @@ def test_of_eight_processes_at_once_exactly_one_spends_the_plan(stored: t.Any) -
     assert results == [0] + [1] * 7
 
 
+def test_a_used_plan_is_not_said_to_have_been_applied(stored: t.Any) -> None:
+    """Its apply may have failed."""
+    _world, document, run_dir = stored
+    plan.spend(document, run_dir)
+    with pytest.raises(CodexOpsError, match="was used before") as caught:
+        plan.spend(document, run_dir)
+    assert caught.value.code == "plan_spent"
+
+
 def test_what_no_plan_can_carry_is_refused(world: t.Any) -> None:
     base = world.take()
     for state, code in ((FileState("symlink", 0o777, 1, None), "special_file"), (FileState("file", 0o644, 1 << 30, "0" * 64), "file_too_large")):

@@ -82,16 +82,90 @@ def test_a_rollback_of_an_unknown_run_is_refused(applied: t.Any) -> None:
         assert caught.value.code == "backup_not_found"
 
 
-def test_a_damaged_backup_is_not_put_back(applied: t.Any) -> None:
-    world, _before = applied
+def mixed(caught: pytest.ExceptionInfo[CodexOpsError], world: t.Any, code: str, paths: list[str]) -> None:
+    """The error says that the tree is mixed, what is not back, why, and where the old bytes are; never that all is back."""
+    error = caught.value
+    assert error.code == code
+    assert error.outcome not in ("rolled_back", "rejected")
+    assert [(item["code"], item["path"]) for item in error.details] == [("not_restored", path) for path in paths]
+    assert all(item["detail"] for item in error.details)
+    assert "partly changed" in error.message and "r1" in error.message
+    assert "next run" in str(error.hint) and os.path.join(world.backups, "r1") in str(error.hint)
+    assert not [path for path in world.seen() if ".codex-ops-" in path]
+
+
+def test_a_damaged_backup_is_not_put_back_and_everything_else_is(applied: t.Any) -> None:
+    world, before = applied
+    kept = {}
     for name in ("0001", "0002"):
-        with open(os.path.join(world.backups, "r1", name), "ab") as file:
+        path = os.path.join(world.backups, "r1", name)
+        with open(path, "rb") as file:
+            kept[path] = file.read()
+        with open(path, "ab") as file:
             file.write(b"rot")
     with pytest.raises(CodexOpsError) as caught:
         restore.restore(world.backups, "r1", check=False)
-    assert caught.value.code == "backup_damaged"
+    mixed(caught, world, "restore_failed", ["config/inbox.yml", "templates/mail/bye.txt"])
+    assert all("damaged" in item["detail"] for item in caught.value.details)
     assert world.seen()["config/inbox.yml"][2] == b"sender: noreply@example.com\n"
-    assert not [path for path in world.seen() if ".codex-ops-" in path]
+    assert "new" not in world.seen()
+    with pytest.raises(CodexOpsError) as caught:
+        restore.recover(world.backups, str(world.live))
+    mixed(caught, world, "restore_failed", ["config/inbox.yml", "templates/mail/bye.txt"])
+    for path, content in kept.items():
+        with open(path, "wb") as file:
+            file.write(content)
+    (recovered,) = restore.recover(world.backups, str(world.live))
+    assert recovered.files == ["config/inbox.yml", "templates/mail/bye.txt"]
+    assert world.seen() == before
+
+
+@pytest.mark.parametrize("ask", ["undo", "recover"])
+def test_an_undo_that_fails_says_what_is_not_back_and_is_finished_later(world: t.Any, ask: str) -> None:
+    world.edit(EDITS)
+    before = world.seen()
+    world.apply(world.plan())
+    with open(os.path.join(world.backups, "r1/journal.json"), encoding="ascii") as file:
+        entries = json.load(file)["files"]
+    (gone,) = [os.path.join(world.backups, "r1", entry["backup"]) for entry in entries if entry["path"] == "config/inbox.yml"]
+    os.rename(gone, world.root / "elsewhere")
+    with pytest.raises(CodexOpsError) as caught:
+        restore.undo(world.backups, "r1") if ask == "undo" else restore.recover(world.backups, str(world.live))
+    mixed(caught, world, "undo_failed", ["config/inbox.yml"])
+    assert {path for path, state in world.seen().items() if before.get(path) != state} == {"config/inbox.yml"}
+    assert restore.pending(world.backups, str(world.live)) == ["r1"]
+    os.rename(world.root / "elsewhere", gone)
+    restore.recover(world.backups, str(world.live))
+    assert world.seen() == before
+    assert restore.pending(world.backups, str(world.live)) == []
+
+
+def test_an_undo_without_its_workspace_or_its_journal_is_no_success(world: t.Any) -> None:
+    world.edit(EDITS)
+    world.apply(world.plan())
+    os.rename(world.live, world.root / "away")
+    with pytest.raises(CodexOpsError) as caught:
+        restore.undo(world.backups, "r1")
+    assert caught.value.code == "undo_failed"
+    assert sorted(item["path"] for item in caught.value.details) == sorted(EDITS)
+    os.rename(world.root / "away", world.live)
+    with open(os.path.join(world.backups, "r1/journal.json"), "w", encoding="ascii") as file:
+        file.write("{")
+    with pytest.raises(CodexOpsError) as caught:
+        restore.undo(world.backups, "r1")
+    assert caught.value.code == "undo_failed" and caught.value.outcome not in ("rolled_back", "rejected")
+    assert "r1" in caught.value.message and "partly changed" in caught.value.message
+
+
+def test_a_rollback_that_was_not_begun_does_not_say_that_the_tree_changed(applied: t.Any) -> None:
+    world, _before = applied
+    after = world.seen()
+    with open(os.path.join(world.backups, "r1/journal.json"), "w", encoding="ascii") as file:
+        file.write("{")
+    with pytest.raises(CodexOpsError) as caught:
+        restore.restore(world.backups, "r1", check=False)
+    assert (caught.value.code, caught.value.outcome) == ("journal_damaged", "rejected")
+    assert world.seen() == after
 
 
 def test_recovery_leaves_a_third_state_alone_and_names_it(world: t.Any) -> None:
