@@ -104,8 +104,9 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.day2.codex.plugins.module_utils._outcomes import FAILED
-from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail_log
-from ansible_collections.day2.codex.plugins.plugin_utils._audit import COLLECTION, Outcome, Recorder, caller, is_of_engine, log_id, new_run
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import rotate
+from ansible_collections.day2.codex.plugins.plugin_utils._audit import ASYNC_STATUS, COLLECTION, Outcome, Recorder, caller, is_of_engine, log_id, new_run
+from ansible_collections.day2.codex.plugins.plugin_utils._audit_writer import Writer
 
 #: Since 2.21 a result's task is the one that ran, after templating; before, its fields stand beside it.
 _TASK_RAN = tuple(int(part) for part in ansible_version.split(".")[:2]) >= (2, 21)
@@ -128,7 +129,7 @@ class CallbackModule(CallbackBase):
         self._unusable: str | None = None
         self._recorder: Recorder | None = None
         self._play: t.Any = None
-        self._seq = 0
+        self._writer: Writer | None = None
         self._lost = 0
         self._said: set[str] = set()
 
@@ -168,13 +169,13 @@ class CallbackModule(CallbackBase):
             message = f"The callback day2.codex.audit cannot be used: {self._unusable.rstrip('.')}. Nothing was run."
             self._stop(f"{message} Correct its options in the environment or in [callback_day2_codex_audit] of ansible.cfg.")
         try:
-            if self._recorder is None:
+            if self._writer is None:
                 self._open(play)
             recorder = t.cast(Recorder, self._recorder)
             recorder.playbook = playbook
             facts = {name: context.CLIARGS.get(name) for name in ("tags", "skip_tags", "subset", "start_at_task", "forks", "inventory")}
             record = recorder.of_playbook("intent", facts, {}, bool(context.CLIARGS.get("check")))
-            self._append(record)
+            self._append(record, wait=True)
         except Exception as error:  # pylint: disable=broad-except
             self._failed(error, "Nothing was run.")
 
@@ -184,11 +185,20 @@ class CallbackModule(CallbackBase):
         job_id, user = caller(extra_vars if isinstance(extra_vars, dict) else {})
         self._recorder = Recorder(new_run(), job_id, user, {"ansible_core": ansible_version})
         self._id = log_id(self._path)
+        self._writer = Writer(self._path, self._copy)
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
         if self._max_bytes > 0 and os.path.exists(self._path):
-            trail_log.rotate(self._path, self._max_bytes)
+            rotate(self._path, self._max_bytes)
 
     # What Ansible calls with results.
+
+    def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
+        """A task begins."""
+        self._settle()
+
+    def v2_playbook_on_handler_task_start(self, task: t.Any) -> None:
+        """A handler begins."""
+        self._settle()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """A task succeeded on a host."""
@@ -211,11 +221,12 @@ class CallbackModule(CallbackBase):
         """Record the outcome of the run."""
         if self._recorder is None:
             return
+        self._settle()
         try:
             hosts = {str(host): stats.summarize(host) for host in sorted(stats.processed)}
             failed = any(host["failures"] or host["unreachable"] for host in hosts.values())
             result = {"outcome": "failed" if failed else "completed", "failed": failed, "hosts": hosts, "records_lost": self._lost}
-            self._append(self._recorder.of_playbook("outcome", {}, result, bool(context.CLIARGS.get("check"))))
+            self._append(self._recorder.of_playbook("outcome", {}, result, bool(context.CLIARGS.get("check"))), wait=True)
         except Exception as error:  # pylint: disable=broad-except
             self._failed(error, "The plays had ended.")
 
@@ -226,9 +237,11 @@ class CallbackModule(CallbackBase):
         task = getattr(raw, "task", None) or raw._task
         module = str(getattr(task, "resolved_action", None) or task.action)
         try:
-            own = module.startswith(COLLECTION) or _of_our_role(task)
+            own = self._all or module.startswith(COLLECTION) or _of_our_role(task)
+            if not own and module != ASYNC_STATUS:
+                return
             result = raw.result if hasattr(raw, "result") else raw._result
-            if not (own or self._all or is_of_engine(module, result)):
+            if not own and not is_of_engine(module, result):
                 return
             for one in self._outcomes(status, raw, task, module, result):
                 self._append(self._recorder.of_task(one))
@@ -263,17 +276,26 @@ class CallbackModule(CallbackBase):
 
     # Writing.
 
-    def _append(self, record: dict[str, t.Any]) -> None:
-        try:
-            head = trail_log.append(self._path, record, self._copy)
-        except OSError as error:
-            self._failed(error, "Nothing was run." if record["phase"] == "intent" else "No further task was started.")
-            return
-        if head["seq"] <= self._seq:
-            seen, self._seq = self._seq, head["seq"]
-            self._failed(OSError(0, f"It was cut or replaced: record {seen} was written before, and now {head['seq']}"), "No further task was started.")
-        self._seq = head["seq"]
-        os.environ[HEAD_VARIABLE] = f"{self._id}:{head['seq']}:{head['hash']}"
+    def _append(self, record: dict[str, t.Any], wait: bool = False) -> None:
+        writer = t.cast(Writer, self._writer)
+        writer.put(record)
+        if wait:
+            writer.wait()
+        self._look("Nothing was run." if record["phase"] == "intent" else "No further task was started.")
+
+    def _look(self, what: str) -> None:
+        """Say what could not be written, and remember the head for the workers that are forked next."""
+        writer = t.cast(Writer, self._writer)
+        for error in writer.failures():
+            self._failed(error, what)
+        if writer.head is not None:
+            os.environ[HEAD_VARIABLE] = f"{self._id}:{writer.head['seq']}:{writer.head['hash']}"
+
+    def _settle(self) -> None:
+        """No task starts before the records of those before it are on disk."""
+        if self._writer is not None:
+            self._writer.wait()
+            self._look("No further task was started.")
 
     def _to_syslog(self, line: str) -> None:
         from ansible_collections.day2.codex.plugins.module_utils._trail.sink import syslog  # pylint: disable=import-outside-toplevel

@@ -22,6 +22,7 @@ from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import
 from ansible_collections.day2.codex.plugins.module_utils._trail.who import who
 
 COLLECTION = "day2.codex."
+ASYNC_STATUS = "ansible.builtin.async_status"
 #: Where a host keeps its log, below the prefix.
 HOST_LOG = "var/log/codex-ops/audit.jsonl"
 #: Characters of one text, and of all that one task or result brings, that a record takes.
@@ -30,6 +31,9 @@ MAX_ALL = 131072
 #: A text is looked through for secrets this far. A secret that begins within MAX_TEXT ends within this.
 _LOOKED_THROUGH = 65536
 MAX_DEPTH = 40
+# Texts up to this length, and so many of them, are remembered as they are shown.
+_SHORT = 200
+_REMEMBERED = 4096
 
 # What Ansible puts in the place of an option that its module marks as no_log.
 _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -67,19 +71,31 @@ class Plain:
     may decrypt a vaulted value.
     """
 
-    def __init__(self, redactor: Redactor, room: int = MAX_ALL) -> None:
+    def __init__(self, redactor: Redactor, seen: dict[str, str] | None = None) -> None:
         self._redactor = redactor
-        self._room = room
+        self._seen = {} if seen is None else seen
+        self._room = MAX_ALL
 
     def text(self, value: str) -> str:
         """*value*, redacted and cut."""
         # str() of a subclass gives a plain copy; slicing does not in every version.
         whole = str.__str__(value)
+        shown = self._seen.get(whole)
+        if shown is None:
+            shown = self._shown(whole)
+        self._room -= len(shown)
+        return shown if self._room >= 0 else "(left out: the record would be too large)"
+
+    def _shown(self, whole: str) -> str:
         shown = self._redactor.text(whole[:_LOOKED_THROUGH])
         if len(shown) > MAX_TEXT or len(whole) > _LOOKED_THROUGH:
             shown = f"{shown[:MAX_TEXT]} (cut; {len(whole)} characters)"
-        self._room -= len(shown)
-        return shown if self._room >= 0 else "(left out: the record would be too large)"
+        if len(whole) <= _SHORT:
+            # Names of plays, tasks and hosts come again and again.
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[whole] = shown
+        return shown
 
     def data(self, value: t.Any, depth: int = 0) -> t.Any:
         """A copy of *value*."""
@@ -99,13 +115,14 @@ class Plain:
         if isinstance(value, dict):
             return self._mapping(value, depth)
         if isinstance(value, (list, tuple)):
-            found = []
+            found: list[t.Any] = []
             for item in value:
                 if self._room < 0:
                     found.append("(left out: the record would be too large)")
                     break
                 found.append(self.data(item, depth + 1))
-            return found
+            # What stands behind a telling word of a command line is hidden, too.
+            return self._redactor.data(found) if len(found) > 1 and all(isinstance(item, str) for item in found) else found
         if isinstance(value, (datetime.date, datetime.time)):
             return value.isoformat()
         return f"({type(value).__name__})"
@@ -121,9 +138,24 @@ class Plain:
             name = self.text(key if isinstance(key, str) else repr(key) if isinstance(key, (int, float)) else f"({type(key).__name__})")
             if isinstance(item, (str, bytes)) and item and (secret_name(name) or (named and name == "value")):
                 found[name] = marker("option", self._plainest(item))
+            elif isinstance(item, str):
+                found[name] = self._behind(name, item)
             else:
                 found[name] = self.data(item, depth + 1)
         return found
+
+    def _behind(self, name: str, item: str) -> str:
+        """*item*, which stands under *name*: the room of redaction knows more telling names, and looks at the value too."""
+        whole, shown = str.__str__(item), self.text(item)
+        if shown != whole or len(whole) < MIN_KNOWN:
+            return shown
+        key = f"{name}\0{whole}"
+        known = self._seen.get(key)
+        if known is None:
+            known = str(self._redactor.data({name: whole})[name])
+            if len(key) <= _SHORT:
+                self._seen[key] = known
+        return known
 
     @staticmethod
     def _plainest(item: str | bytes) -> str:
@@ -195,9 +227,13 @@ class Recorder:
         self._job_id = job_id
         self._known: set[str] = set()
         self._redactor = Redactor()
-        self._user = Plain(self._redactor).data(user)
+        self._seen: dict[str, str] = {}
+        self._user = self._plain().data(user)
         self._versions = versions
         self.playbook: str | None = None
+
+    def _plain(self) -> Plain:
+        return Plain(self._redactor, self._seen)
 
     def _frame(self, phase: str, operation: str) -> dict[str, t.Any]:
         return {
@@ -221,7 +257,7 @@ class Recorder:
     def of_playbook(self, phase: str, facts: dict[str, t.Any], result: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         """The record of a whole run of ansible-playbook: its intent, or its outcome."""
         record = self._frame(phase, "playbook")
-        plain = Plain(self._redactor)
+        plain = self._plain()
         record.update(run_id=self.run_id, check_mode=check_mode, result=plain.data(result))
         record["input"] = plain.data(facts)
         record["playbook"] = plain.data(self.playbook)
@@ -239,6 +275,7 @@ class Recorder:
                 if len(text) >= MIN_KNOWN and text != _HIDDEN and text not in self._known:
                     self._known.add(text)
                     self._redactor = Redactor(self._known)
+                    self._seen = {}
         return secret
 
     def _options(self, one: Outcome, shown: dict[str, t.Any], secret: set[str]) -> dict[str, t.Any] | None:
@@ -257,7 +294,7 @@ class Recorder:
                 options[name] = shown[name]
             else:
                 options[name] = "(not reported by the module)"
-        return t.cast("dict[str, t.Any]", Plain(self._redactor).data(options))
+        return t.cast("dict[str, t.Any]", self._plain().data(options))
 
     def of_task(self, one: Outcome) -> dict[str, t.Any]:
         """The record of one result."""
@@ -266,7 +303,7 @@ class Recorder:
         shown = shown if isinstance(shown, dict) else {}
         secret = self._learn(one.args, shown)
         options = self._options(one, shown, secret)
-        plain = Plain(self._redactor)
+        plain = self._plain()
         record = self._frame("outcome", "task")
         record.update(
             play=plain.data(one.play),
@@ -314,7 +351,7 @@ class Recorder:
         difference = result.get("diff")
         if not _of_engine(one):
             if difference:
-                record["diff"]["sha256"] = digest(Plain(self._redactor).data(difference))
+                record["diff"]["sha256"] = digest(self._plain().data(difference))
             return
         plan = result.get("plan") if isinstance(result.get("plan"), dict) else {}
         record["run_id"] = plain.data(result.get("run_id"))
@@ -338,12 +375,12 @@ class Recorder:
 
 def _of_engine(one: Outcome) -> bool:
     """Whether the result comes from the engine: of a task of ours, or of one of ours that was waited for."""
-    return one.module.startswith(COLLECTION) or (one.module == "ansible.builtin.async_status" and _head(one.result.get("audit"), "/") is not None)
+    return one.module.startswith(COLLECTION) or is_of_engine(one.module, one.result)
 
 
 def is_of_engine(module: str, result: dict[str, t.Any]) -> bool:
     """Whether *result* is that of a job of the engine which ``async_status`` has brought."""
-    return module == "ansible.builtin.async_status" and _head(result.get("audit"), "/") is not None
+    return module == ASYNC_STATUS and _head(result.get("audit"), "/") is not None
 
 
 def _head(audit: t.Any, prefix: t.Any) -> dict[str, t.Any] | None:

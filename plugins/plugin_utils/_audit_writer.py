@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Appends records to the controller's log while Ansible goes on with its work. PRIVATE.
+
+A record is on disk some milliseconds after it was handed over: that is what a disk takes, and a play of many hosts cannot wait for it
+each time. Whoever must know calls :meth:`Writer.wait`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+import typing as t
+
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append
+
+#: So many records may wait.
+MAX_WAITING = 256
+#: Seconds that the end of the process waits for the disk.
+_AT_EXIT = 30.0
+
+
+class Writer:
+    """One thread that appends, in the order in which records come.
+
+    :arg path: The log. Its folder exists.
+    :arg copy: Gets each line that is on disk.
+    """
+
+    def __init__(self, path: str, copy: t.Callable[[str], object] | None) -> None:
+        self._path = path
+        self._copy = copy
+        self._records: queue.SimpleQueue[dict[str, t.Any]] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._waiting = 0
+        self._failures: list[Exception] = []
+        self._process = os.getpid()
+        #: The newest record that was written.
+        self.head: dict[str, t.Any] | None = None
+        # A daemon: it must not keep a process alive that has come to its end. What still waits then is written by _end.
+        threading.Thread(target=self._work, name="day2.codex.audit", daemon=True).start()
+        atexit.register(self._end)
+
+    def put(self, record: dict[str, t.Any]) -> None:
+        """Have *record* appended. It waits only when very many do."""
+        with self._changed:
+            while self._waiting >= MAX_WAITING:
+                self._changed.wait()
+            self._waiting += 1
+        self._records.put(record)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Return when every record that was handed over is on disk, or has failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, seconds)
+
+    def failures(self) -> list[Exception]:
+        """What went wrong since the last call, one for each record that is lost."""
+        if not self._failures:
+            return []
+        with self._changed:
+            found, self._failures = self._failures, []
+        return found
+
+    def _work(self) -> None:
+        while True:
+            record = self._records.get()
+            failure = self._append(record)
+            with self._changed:
+                if failure is not None:
+                    self._failures.append(failure)
+                self._waiting -= 1
+                self._changed.notify_all()
+
+    def _append(self, record: dict[str, t.Any]) -> Exception | None:
+        try:
+            head = append(self._path, record, self._copy)
+        except Exception as error:  # pylint: disable=broad-except
+            return error
+        before, self.head = self.head, head
+        if before is not None and head["seq"] <= before["seq"]:
+            return OSError(0, f"it was cut or replaced: record {before['seq']} was written before, and now {head['seq']}")
+        return None
+
+    def _end(self) -> None:
+        # A forked worker has a copy of this object, but not the thread.
+        if os.getpid() == self._process:
+            self.wait(_AT_EXIT)
