@@ -97,3 +97,25 @@ def name(pid: int) -> bytes:
             return stream.read(64).rstrip(b"\n")
     except OSError:
         return b""
+
+
+def users_of(pid: int) -> tuple[int, ...]:
+    """The user numbers of a process (real, effective, saved, file system); empty when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as stream:
+            for line in stream:
+                if line.startswith(b"Uid:"):
+                    return tuple(int(word) for word in line.split()[1:])
+    except OSError:
+        pass
+    return ()
+
+
+def user_numbers() -> set[int]:
+    """The user numbers of all processes."""
+    return {number for pid in all_pids() for number in users_of(pid)}
+
+
+def of_user(uid: int) -> set[int]:
+    """The living processes with this user number."""
+    return {pid for pid in all_pids() if uid in users_of(pid) and alive(pid)}

@@ -9,7 +9,6 @@ Loaded while Codex starts, which takes longer than loading this.
 
 from __future__ import annotations
 
-import os
 import socket
 import typing as t
 
@@ -17,6 +16,7 @@ from .._errors import CodexOpsError
 from .._trail.redaction import Redactor
 from . import cassette, config
 from .ending import Ending
+from .identity import Identity
 from .judge import judge
 from .ledger import Exchange, Ledger
 from .relay import Backend, Relay, ReplayBackend
@@ -28,6 +28,7 @@ class Conversation:
     """Answers one run of Codex. Use as a context manager.
 
     :arg listener: The loopback socket that Codex was told of; connections wait in its queue until this serves.
+    :arg who: As whom Codex runs, and which paths it sees.
     :arg deadline: On the monotonic clock.
     """
 
@@ -36,6 +37,7 @@ class Conversation:
         request: AgentRequest,
         masks: Redactor,
         listener: socket.socket,
+        who: Identity,
         *,
         token: str,
         version: str,
@@ -47,7 +49,7 @@ class Conversation:
         self.ledger = Ledger(request.tokens, request.requests)
         self._transcript = Transcript(masks, transcript_path)
         self._recorder: cassette.Recorder | None = None
-        places = cassette.Places(request.workspace, os.path.realpath(request.run_dir))
+        places = cassette.Places(who.workspace, who.run_dir)
         on_exchange: t.Callable[[Exchange], None] | None = None
         if request.cassette_mode == "record":
             self._recorder = cassette.Recorder(places, masks, version, request.model or config.DEFAULT_MODEL)

@@ -15,6 +15,11 @@ SANDBOX_ADVICE = (
     "restriction (kernel.apparmor_restrict_unprivileged_userns), and in a container that its profile lets bubblewrap mount."
 )
 
+NAMESPACE_ADVICE = (
+    "An engine that runs as root starts the agent as a user of its own in a mount namespace of its own, which takes CAP_SYS_ADMIN, "
+    "CAP_SETUID, CAP_SETGID and CAP_CHOWN: give a container these, or run the engine as an ordinary user."
+)
+
 
 @dataclasses.dataclass
 class Ending:
@@ -26,5 +31,6 @@ class Ending:
     cancelled: str | None = None
     not_started: str = ""
     missing: bool = False
+    not_entered: str = ""
     stderr: str = ""
     survivors: list[int] = dataclasses.field(default_factory=list)

@@ -32,6 +32,7 @@ class Family:
         self._before = _proc.children(self._me)
         self._was_subreaper = _proc.set_subreaper(True)
         self._cgroup = _make_cgroup()
+        self._uid: int | None = None
         self.child: subprocess.Popen[bytes] | None = None
         #: Processes that could not be ended (in uninterruptible sleep), after everything was tried.
         self.survivors: list[int] = []
@@ -47,8 +48,23 @@ class Family:
         if not self._was_subreaper:
             _proc.set_subreaper(False)
 
-    def spawn(self, argv: t.Sequence[str], *, cwd: str, env: t.Mapping[str, str], stdin: int) -> subprocess.Popen[bytes]:
-        """Start *argv* in a session of its own, with pipes on standard output and error. It dies with this thread."""
+    def spawn(
+        self,
+        argv: t.Sequence[str],
+        *,
+        cwd: str,
+        env: t.Mapping[str, str],
+        stdin: int,
+        enter: t.Callable[[], None] | None = None,
+        uid: int | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start *argv* in a session of its own, with pipes on standard output and error. It dies with this thread.
+
+        :arg enter: Called in the child before it runs *argv*, to become somebody else.
+        :arg uid: A user number that only this family has.
+        :raises subprocess.SubprocessError: When *enter* failed.
+        """
+        self._uid = uid
         parent, cgroup_fd = self._me, -1
         if self._cgroup is not None:
             try:
@@ -62,6 +78,9 @@ class Family:
                     os.write(cgroup_fd, b"0")
                 except OSError:
                     pass
+            if enter is not None:
+                enter()
+            # After becoming another user, which takes it away.
             _proc.die_with_parent()
             if os.getppid() != parent:
                 os._exit(127)
@@ -85,6 +104,8 @@ class Family:
                     found.update(int(line) for line in stream if _proc.alive(int(line)))
             except (OSError, ValueError):
                 pass
+        if self._uid is not None:
+            found |= _proc.of_user(self._uid)
         found.discard(self._me)
         return found
 

@@ -11,9 +11,12 @@ import os
 import stat
 
 from .._errors import CodexOpsError
+from . import walk
 from .config import Layout, model_catalogue
 from .request import MAX_CONTRACT, AgentRequest
 
+#: The copies that a run folder may hold.
+COPIES = ("workspace", "goal")
 _MOUNT_POINTS = (".git", ".codex", ".agents", ".aws")
 
 
@@ -27,9 +30,7 @@ def prepare(request: AgentRequest) -> Layout:
 
     :raises CodexOpsError: When the folder is not ours alone, is there already, or the contract is too long.
     """
-    found = os.lstat(request.run_dir)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise CodexOpsError("The run folder has to be a folder of our own with mode 0700.", code="run_dir_unsafe", where=request.run_dir)
+    _check_ours(request.run_dir)
     contract = (request.contract or "").encode("utf-8", "replace")
     if len(contract) > MAX_CONTRACT:
         raise CodexOpsError(
@@ -72,46 +73,52 @@ def remove_mount_points(workspace: str, names: list[str]) -> None:
 
 
 def cleanup(run_dir: str) -> None:
-    """Remove ``run_dir/agent``, whatever modes the agent gave to what is in it. The caller's parts stay."""
-    root = os.path.join(run_dir, "agent")
+    """Remove ``run_dir/agent``, whatever modes and owners are in it. The caller's parts stay."""
+    remove(os.path.join(run_dir, "agent"))
+
+
+def sweep(run_dir: str) -> list[int]:
+    """Clear the run folder of an engine that is dead: end what it left alive, remove its ``agent`` folder and its copies.
+
+    Whatever owners and modes they have. Every other file (plan, transcript) stays. The caller makes sure, by its lock,
+    that the engine of this run is dead. Returns the processes that were ended.
+
+    :raises CodexOpsError: ``run_dir_unsafe`` for a folder that is not ours alone.
+    :raises OSError: When something could not be removed.
+    """
+    from .process import end_leftovers
+
     try:
-        parent = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        _check_ours(run_dir)
     except FileNotFoundError:
-        return
-    try:
-        _remove(parent, os.path.basename(root))
-    finally:
-        os.close(parent)
+        return []
+    ended: list[int] = []
+    names = os.listdir(run_dir)
+    for name in names:
+        # The preflight's probe is a run of its own below this one.
+        if name.startswith("probe-") and stat.S_ISDIR(os.lstat(os.path.join(run_dir, name)).st_mode):
+            ended += end_leftovers(os.path.join(run_dir, name))
+            remove(os.path.join(run_dir, name))
+    ended += end_leftovers(run_dir)
+    # The agent's folder last: it is what its processes are known by.
+    for name in (*COPIES, "agent"):
+        remove(os.path.join(run_dir, name))
+    return ended
 
 
-def _remove(parent: int, name: str) -> None:
-    """Remove *name* in the folder *parent* without following a link. Depth is kept on a list: an agent can nest deeply."""
-    stack: list[tuple[int, str, int | None]] = [(parent, name, None)]
-    while stack:
-        folder, entry, opened = stack.pop()
-        if opened is not None:
-            os.close(opened)
-            os.rmdir(entry, dir_fd=folder)
-            continue
-        try:
-            if not stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode):
-                os.unlink(entry, dir_fd=folder)
-                continue
-            fd = _open_folder(folder, entry)
-        except FileNotFoundError:
-            continue
-        stack.append((folder, entry, fd))
-        stack.extend((fd, child, None) for child in os.listdir(fd))
+def _check_ours(run_dir: str) -> None:
+    found = os.lstat(run_dir)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise CodexOpsError("The run folder has to be a folder of our own with mode 0700.", code="run_dir_unsafe", where=run_dir)
 
 
-def _open_folder(parent: int, name: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(name, flags, dir_fd=parent)
-    except PermissionError:
-        # Nobody writes here any more, so the entry is still the folder that was looked at.
-        os.chmod(name, 0o700, dir_fd=parent)
-        fd = os.open(name, flags, dir_fd=parent)
-    if os.fstat(fd).st_mode & 0o700 != 0o700:
-        os.fchmod(fd, 0o700)
-    return fd
+def remove(path: str) -> None:
+    """Remove *path* with everything below it, without following a link. It may be gone already."""
+    walk.contents_first(path, _remove)
+
+
+def _remove(parent: int, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        os.rmdir(name, dir_fd=parent)
+    else:
+        os.unlink(name, dir_fd=parent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._trail.redaction import Redactor
-from .ending import SANDBOX_ADVICE, Ending
+from .ending import NAMESPACE_ADVICE, SANDBOX_ADVICE, Ending
 from .ledger import Ledger
 from .request import AgentRequest, AgentResult
 from .transcript import Transcript
@@ -34,6 +34,8 @@ def judge(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Tra
 
 def _verdict(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Transcript, message: str) -> tuple[str, str, str]:
     events = ending.events
+    if ending.not_entered:
+        return "sandbox_unavailable", "identity_failed", f"The agent could not be given {ending.not_entered}. {NAMESPACE_ADVICE}"
     if ending.not_started:
         advice = "Install it, or give its path as codex_path." if ending.missing else "Look at its file and modes."
         code = "binary_missing" if ending.missing else "not_started"

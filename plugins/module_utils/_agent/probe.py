@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import tempfile
 import typing as t
 
 from .._trail.redaction import Redactor
+from .folder import remove
 from .process import never
 from .request import AgentRequest
 from .run import run_agent
@@ -23,6 +23,9 @@ note() { printf '%s\n' "$1" >> findings; }
 note started
 REACHED="network: it reached a port on the loopback interface"
 if cat "$CANARY" >/dev/null 2>&1; then note "read: it read a file outside the workspace"; fi
+if cat "$HOME/../codex/config.toml" >/dev/null 2>&1; then note "read: it read a file outside the workspace"; fi
+# Opened only: nothing is written.
+if ( : >> /proc/sys/kernel/core_pattern ) 2>/dev/null; then note "sys: it can write the kernel's settings in /proc/sys"; fi
 cat "$CANARY" > canary 2>/dev/null
 ( printf x > "$OUTSIDE" ) 2>/dev/null
 for name in /etc/shadow /etc/passwd; do if cat "$name" >/dev/null 2>&1; then note "etc: it read $name"; fi; done
@@ -45,7 +48,7 @@ def probe(codex_path: str, scratch_dir: str) -> list[str]:
             listener.setblocking(False)
             return _probe(codex_path, folder, listener)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:

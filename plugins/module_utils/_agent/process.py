@@ -10,6 +10,7 @@ import dataclasses
 import os
 import selectors
 import signal
+import stat
 import subprocess
 import time
 import typing as t
@@ -176,16 +177,21 @@ def run_limited(
 def end_leftovers(run_dir: str) -> list[int]:
     """End what an earlier run, whose engine was killed, left alive. Returns the processes that were ended.
 
-    They are known by the CODEX_HOME, HOME or TMPDIR of that run's folder in their environment; what they started goes with them.
+    They are known by the throw-away user to whom the run's ``agent`` folder belongs, or by the CODEX_HOME, HOME or TMPDIR of
+    that folder in their environment; what they started goes with them. Not to be called while the run's engine lives.
     """
-    root = os.path.join(run_dir, "agent") + os.sep
-    prefixes = tuple(os.fsencode(f"{name}={root}") for name in ("CODEX_HOME", "HOME", "TMPDIR"))
+    folder = os.path.join(os.path.realpath(run_dir), "agent")
+    prefixes = tuple(os.fsencode(f"{name}={folder}{os.sep}") for name in ("CODEX_HOME", "HOME", "TMPDIR"))
+    owner = _throw_away_owner(folder)
     ended: list[int] = []
     for _round in range(100):
         found: set[int] = set()
         for pid in _proc.all_pids():
-            if pid != os.getpid() and _proc.alive(pid) and _environment_has(pid, prefixes):
+            if pid == os.getpid() or not _proc.alive(pid):
+                continue
+            if owner in _proc.users_of(pid) or _environment_has(pid, prefixes):
                 found |= {pid} | _proc.descendants(pid, excluded={os.getpid()})
+        found.discard(os.getpid())
         if not found:
             break
         for pid in found:
@@ -196,6 +202,16 @@ def end_leftovers(run_dir: str) -> list[int]:
                 pass
         time.sleep(0.01)
     return sorted(set(ended))
+
+
+def _throw_away_owner(folder: str) -> int | None:
+    from .identity import is_throw_away
+
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return None
+    return found.st_uid if stat.S_ISDIR(found.st_mode) and is_throw_away(found.st_uid) else None
 
 
 def _environment_has(pid: int, prefixes: tuple[bytes, ...]) -> bool:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import time
@@ -13,8 +14,8 @@ import typing as t
 
 from .._errors import CodexOpsError
 from .._trail.redaction import Redactor
-from . import config, folder, process
-from .binary import codex_version, package_dir
+from . import config, folder, identity, process
+from .binary import codex_version
 from .ending import Ending
 from .events import EventStream
 from .family import Family
@@ -70,7 +71,8 @@ def run_agent(
     token = token or os.urandom(24).hex()
     key = request.provider.api_key if request.provider is not None else None
     masks = _Masks(redactor, [value for value in (token, key) if value])
-    layout = folder.prepare(request)
+    outer = folder.prepare(request)
+    who = identity.choose(request.codex_path, outer, request.run_dir, request.workspace)
     version = codex_version(request.codex_path)
     deadline = started + request.timeout
     ending = Ending(events=EventStream())
@@ -78,11 +80,11 @@ def run_agent(
     conversation = None
     with listen() as listener, Family() as family:
         try:
-            child = _start(request, layout, listener.getsockname()[1], token, family, ending)
+            child = _start(request, outer, who, listener.getsockname()[1], token, family, ending)
             from .conversation import Conversation
 
             conversation = Conversation(
-                request, masks, listener, token=token, version=version, deadline=deadline, transcript_path=transcript_path
+                request, masks, listener, who, token=token, version=version, deadline=deadline, transcript_path=transcript_path
             )
             if child is not None:
                 with conversation:
@@ -91,6 +93,8 @@ def run_agent(
             ending.survivors = family.survivors
             result = conversation.result(ending)
         finally:
+            family.end(0.0)
+            who.take_back(request.workspace)
             if conversation is not None:
                 conversation.close()
     result.codex_version = version
@@ -107,27 +111,48 @@ def _check(request: AgentRequest) -> None:
         check(request.cassette)
 
 
-def _start(request: AgentRequest, layout: config.Layout, port: int, token: str, family: Family, ending: Ending) -> subprocess.Popen[bytes] | None:
-    """Start Codex; ``None`` and a reason in *ending* where that cannot be."""
+def _start(
+    request: AgentRequest, outer: config.Layout, who: identity.Identity, port: int, token: str, family: Family, ending: Ending
+) -> subprocess.Popen[bytes] | None:
+    """Start Codex; ``None`` and a reason in *ending* where that cannot be. *outer* is where the engine writes."""
     text = config.config_toml(
-        layout,
+        who.layout,
         port=port,
         writable=request.writable,
-        install=[package_dir(request.codex_path) or os.path.realpath(request.codex_path)],
+        install=[who.install],
         model=request.model,
         reasoning_effort=request.reasoning_effort,
         timeout=request.timeout,
     )
-    folder.write(os.path.join(layout.codex_home, "config.toml"), text.encode())
-    argv = config.command_line(request.codex_path, layout, request.workspace, schema=request.output_schema is not None)
+    folder.write(os.path.join(outer.codex_home, "config.toml"), text.encode())
+    if not os.path.isdir(request.workspace):
+        ending.not_started = f"its workspace {request.workspace} is not a folder"
+        return None
+    if not os.path.exists(request.codex_path):
+        ending.not_started, ending.missing = os.strerror(errno.ENOENT), True
+        return None
+    try:
+        who.give(outer, request.workspace)
+    except OSError as error:
+        ending.not_entered = f"its files: {error.strerror or error}"
+        return None
+    argv = config.command_line(who.codex_path, who.layout, who.workspace, schema=request.output_schema is not None)
+    environment = config.environment(who.layout, token)
     source = process.input_file(request.prompt.encode("utf-8", "replace"))
     try:
-        return family.spawn(argv, cwd=request.workspace, env=config.environment(layout, token), stdin=source)
+        enter = who.entry()
+        if enter is None:
+            return family.spawn(argv, cwd=request.workspace, env=environment, stdin=source)
+        with enter:
+            try:
+                return family.spawn(argv, cwd="/", env=environment, stdin=source, enter=enter, uid=who.uid)
+            except subprocess.SubprocessError:
+                ending.not_entered = enter.failure() or "an unknown step"
+                return None
     except OSError as error:
         ending.not_started = f"{error.strerror or error}"
-        ending.missing = isinstance(error, FileNotFoundError) and not os.path.exists(request.codex_path)
-        if not os.path.isdir(request.workspace):
-            ending.not_started = f"its workspace {request.workspace} is not a folder"
+        if isinstance(error, PermissionError) and who.uid is not None:
+            ending.not_started += " (as root the agent runs as a user of its own, so everybody must be able to read and run the Codex CLI)"
         return None
     finally:
         os.close(source)

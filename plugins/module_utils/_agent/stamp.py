@@ -16,6 +16,8 @@ from .binary import codex_version
 
 #: How long (seconds) a proof is believed.
 VALID = 24 * 3600
+#: To be raised when the probe asks for more than before.
+_PROOF = 2
 _SYSCTLS = ("kernel/unprivileged_userns_clone", "kernel/apparmor_restrict_unprivileged_userns", "user/max_user_namespaces")
 
 
@@ -26,7 +28,7 @@ def key_of(codex_path: str) -> str:
     layout = config.Layout("/run-dir/agent")
     shape = [config.config_toml(layout, port=1, writable=writable, install=["/install"]) + config.model_catalogue(None) for writable in (True, False)]
     parts = [
-        real, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, codex_version(codex_path), os.geteuid(),
+        _PROOF, real, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, codex_version(codex_path), os.geteuid(),
         _read("/proc/sys/kernel/random/boot_id"), *[_read(f"/proc/sys/{name}") for name in _SYSCTLS], *shape,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -123,8 +123,12 @@ def run(make_request):
 
 
 def alive_of(run_dir):
-    """The processes whose environment or command line names the run folder."""
+    """The processes whose environment or command line names the run folder, or whose user is the run's own."""
     found = []
+    try:
+        owner = os.lstat(os.path.join(run_dir, "agent")).st_uid
+    except OSError:
+        owner = os.geteuid()
     for pid in _proc.all_pids():
         if pid == os.getpid() or not _proc.alive(pid):
             continue
@@ -135,7 +139,7 @@ def alive_of(run_dir):
                 text += stream.read()
         except OSError:
             continue
-        if str(run_dir).encode() in text:
+        if str(run_dir).encode() in text or (owner != os.geteuid() and owner in _proc.users_of(pid)):
             found.append(pid)
     return found
 

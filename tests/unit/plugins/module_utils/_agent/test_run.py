@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +18,7 @@ import time
 
 import pytest
 
-from ansible_collections.day2.codex.plugins.module_utils._agent import process, relay, sandbox
+from ansible_collections.day2.codex.plugins.module_utils._agent import folder, process, relay, sandbox
 from ansible_collections.day2.codex.plugins.module_utils._agent.run import cleanup, run_agent
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
@@ -215,9 +217,18 @@ def without_namespaces(tmp_path):
     """Makes a program that runs Codex where no user namespace can be made, so that its sandbox cannot start."""
 
     def make(codex_path):
-        path = tmp_path / "codex-without-namespaces"
+        # A package like Codex's own: what lies elsewhere need not be there for the agent.
+        package = tmp_path / "without-namespaces"
+        (package / "bin").mkdir(parents=True)
+        (package / "codex-package.json").write_text('{"version": "1.2.3"}')
+        shutil.copytree(os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(codex_path))), "codex-resources"), package / "codex-resources")
+        try:
+            os.link(os.path.realpath(codex_path), package / "bin" / "real")
+        except OSError:
+            shutil.copy(codex_path, package / "bin" / "real")
+        path = package / "bin" / "codex"
         inner = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" "$@"'
-        path.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c '{inner}' {codex_path} \"$@\"\n")
+        path.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c '{inner}' \"${{0%/*}}/real\" \"$@\"\n")
         path.chmod(0o755)
         return str(path)
 
@@ -314,6 +325,37 @@ def test_leftovers_of_a_killed_engine_are_found_by_their_run_folder(stub, make_r
     engine.wait()
     assert process.end_leftovers(request.run_dir)
     assert living(request.run_dir) == []
+
+
+def test_the_run_folder_of_a_dead_engine_is_swept_and_nobody_else_is_touched(stub, make_request, living, wait_for, tmp_path):
+    body = "cat >/dev/null\nmkdir -p deep/er; touch deep/er/file; chmod 0 deep/er deep; ln -s / deep-link; (setsid sleep 307 >/dev/null 2>&1 &)\nsleep 307\n"
+    engines, requests = [], []
+    for _number in range(2):
+        request = make_request(stub(body), {"version": 1, "exchanges": [{"response": {"hang": True}}]})
+        os.rename(request.workspace, os.path.join(request.run_dir, "workspace"))
+        request = dataclasses.replace(request, workspace=os.path.join(request.run_dir, "workspace"))
+        engine = subprocess.Popen([sys.executable, "-c", _ENGINE], stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": _root()})
+        engine.stdin.write(json.dumps(request.__dict__).encode())
+        engine.stdin.close()
+        engines.append(engine)
+        requests.append(request)
+    dead, other = (request.run_dir for request in requests)
+    try:
+        wait_for(lambda: len(living(dead)) >= 3 and len(living(other)) >= 3)
+        engines[0].kill()
+        engines[0].wait()
+        with open(os.path.join(dead, "transcript.jsonl"), "w", encoding="ascii") as stream:
+            stream.write("kept")
+        others = living(other)
+        assert folder.sweep(dead)
+        assert living(dead) == [] and os.listdir(dead) == ["transcript.jsonl"]
+        assert living(other) == others and os.path.isdir(os.path.join(other, "agent"))
+        assert folder.sweep(dead) == [] and folder.sweep(os.path.join(dead, "gone")) == []
+    finally:
+        for engine in engines:
+            engine.kill()
+            engine.wait()
+        folder.sweep(other)
 
 
 def _root():
