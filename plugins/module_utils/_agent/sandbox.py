@@ -42,11 +42,15 @@ def find_bwrap(codex_path: str) -> str:
     return found
 
 
-def confine(argv: t.Sequence[str], *, copy: str, live: str, codex_path: str) -> list[str]:
+def confine(argv: t.Sequence[str], *, copy: str, live: str, codex_path: str, writable: bool = False, everything: bool = False) -> list[str]:
     """The command line that runs *argv* confined like the agent: no network, no files but its own, no privileges.
 
-    :arg copy: The folder with the patched copy; mounted, writable, at the path of
+    Only /tmp (HOME and TMPDIR, empty at first) and /dev/shm can be written, and neither is the host's.
+
+    :arg copy: The folder with the patched copy; mounted at the path of
     :arg live: the live workspace, so that absolute paths mean the copy. It is the working directory.
+    :arg writable: Whether the copy may be written too.
+    :arg everything: Whether, for root, files of other owners may be read: for the live tree itself (*copy* is *live*).
     :raises CodexOpsError: ``bwrap_missing``, or ``workspace_not_mountable`` for a workspace that would hide the system.
     """
     live = os.path.normpath(live)
@@ -59,19 +63,27 @@ def confine(argv: t.Sequence[str], *, copy: str, live: str, codex_path: str) -> 
             outcome="sandbox_unavailable",
             hint="Use a folder of its own as workspace.",
         )
-    line = [
-        # bwrap is process 1 inside, and shows what it was started with in /proc/1/environ: --clearenv alone is not enough.
-        "/usr/bin/env", "-i", find_bwrap(codex_path), "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL",
-        "--hostname", "validation",
-    ]  # fmt: skip
-    for name, value in (("PATH", _PATH), ("HOME", "/tmp"), ("LANG", "C.UTF-8")):
+    # bwrap is process 1 inside, and shows what it was started with in /proc/1/environ: --clearenv alone is not enough.
+    line = ["/usr/bin/env", "-i"]
+    bwrap = [find_bwrap(codex_path), "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "validation"]
+    if everything and os.geteuid() == 0:
+        from .seccomp import shell
+
+        # In a user namespace no capability counts for the files of users who have no number there.
+        line += ["/bin/sh", "-c", shell(), "sh", *bwrap, "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        line += ["--cap-add", "CAP_DAC_READ_SEARCH", "--seccomp", "3"]
+    else:
+        line += [*bwrap, "--unshare-all"]
+    for name, value in (("PATH", _PATH), ("HOME", "/tmp"), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")):
         line += ["--setenv", name, value]
     for kind, path, target in system:
         line += ["--symlink", target, path] if kind == "symlink" else ["--ro-bind", path, path]
     for path in _ETC:
         if os.path.exists(path):
             line += ["--ro-bind", path, path]
-    line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", copy, live]
+    # For root the kernel lets user 0 write its settings whatever the namespace; bwrap itself leaves them open.
+    line += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--remount-ro", "/proc"]
+    line += ["--dev", "/dev", "--tmpfs", "/tmp", "--bind" if writable else "--ro-bind", copy, live]
     # The root is bwrap's own empty tmpfs: what was not mounted does not exist, and nothing can be added to it.
     return [*line, "--remount-ro", "/", "--chdir", live, "--", *argv]
 

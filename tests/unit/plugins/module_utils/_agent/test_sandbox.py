@@ -25,8 +25,9 @@ def confined(one_codex, tmp_path):
     (live / "file").write_text("live")
     (copy / "file").write_text("copy")
 
-    def run(script):
-        argv = sandbox.confine(["/bin/sh", "-c", script], copy=str(copy), live=str(live), codex_path=one_codex)
+    def run(script, **options):
+        place = live if options.get("everything") else copy
+        argv = sandbox.confine(["/bin/sh", "-c", script], copy=str(place), live=str(live), codex_path=one_codex, **options)
         done = process.run_limited(argv, cwd="/", env={"PATH": "/usr/bin:/bin", "SECRET": "environment-secret"}, timeout=20)
         return done.exit_code, done.stdout.decode(), done.stderr.decode()
 
@@ -35,7 +36,7 @@ def confined(one_codex, tmp_path):
 
 
 def test_absolute_paths_of_the_live_workspace_mean_the_copy(confined):
-    code, out, err = confined(f"cat {confined.live}/file; pwd; echo written > {confined.live}/new; ls {confined.copy}")
+    code, out, err = confined(f"cat {confined.live}/file; pwd; echo written > {confined.live}/new; ls {confined.copy}", writable=True)
     assert out == f"copy{confined.live}\n" and code == 2 and "No such file" in err
     assert (confined.copy / "new").read_text() == "written\n" and not (confined.live / "new").exists()
 
@@ -51,6 +52,7 @@ def test_nothing_of_the_host_is_there_but_what_programs_need(confined, tmp_path)
         "HOME=/tmp",
         "LANG=C.UTF-8",
         f"PATH={sandbox._PATH}",
+        "TMPDIR=/tmp",
     ]
 
 
@@ -66,9 +68,58 @@ def test_it_has_no_network_no_power_and_no_other_processes(confined):
     assert lines[:6] == ["CapPrm:", "0" * 16, "CapEff:", "0" * 16, "CapBnd:", "0" * 16] and lines[6:8] == ["NoNewPrivs:", "1"] and int(lines[8]) < 8
 
 
-def test_only_the_copy_and_tmp_can_be_written(confined):
-    _code, out, _err = confined("for place in / /usr /usr/bin /etc /etc/ssl/certs /dev/shm /tmp .; do touch $place/x 2>/dev/null && echo $place; done; true")
-    assert set(out.split()) <= {"/tmp", ".", "/dev/shm"} and "/tmp" in out and not os.path.exists("/tmp/x")
+_WRITE = "for place in / /usr /usr/bin /etc /etc/ssl/certs /dev/shm /tmp .; do touch $place/x 2>/dev/null && echo $place; done; true"
+
+
+@pytest.mark.parametrize(("options", "more"), [({}, set()), ({"writable": True}, {"."}), ({"everything": True}, set())])
+def test_only_tmp_and_where_asked_for_the_copy_can_be_written(confined, options, more):
+    _code, out, err = confined(_WRITE + "; (echo x > file) 2>/dev/null && echo file", **options)
+    assert set(out.split()) == {"/tmp", "/dev/shm"} | more | ({"file"} if more else set()), err
+    assert not os.path.exists("/tmp/x") and (confined.live / "file").read_text() == "live" and os.listdir(confined.live) == ["file"]
+
+
+@pytest.mark.parametrize("options", [{}, {"everything": True}])
+def test_no_setting_of_the_kernel_can_be_written(confined, options):
+    names = "/proc/sys/kernel/core_pattern /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/self/oom_score_adj"
+    _code, out, _err = confined(f"for name in {names}; do ( : >> $name ) 2>/dev/null && echo $name; done; cat /proc/sys/kernel/ostype; true", **options)
+    assert out.split() == ["Linux"]
+
+
+_BY_HANDLE = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+handle = (ctypes.c_char * 136)()
+ctypes.c_uint.from_buffer(handle).value = 128
+mount = ctypes.c_int()
+assert libc.name_to_handle_at(-100, b"file", handle, ctypes.byref(mount), 0) == 0, ctypes.get_errno()
+print(libc.open_by_handle_at(os.open(".", os.O_RDONLY), handle, os.O_RDONLY), ctypes.get_errno(), libc.syscall(250, 0, -4, 0), ctypes.get_errno())
+"""
+
+
+def test_in_place_root_reads_the_files_of_others_and_changes_nothing(confined, tmp_path):
+    root = os.geteuid() == 0
+    private = confined.live / "private"
+    private.write_text("private content")
+    private.chmod(0o600)
+    (tmp_path / "neighbour").write_text("neighbour content")
+    if root:
+        os.chown(private, 12345, 12345)
+    code, out, err = confined(f"cat private {confined.live}/file; cat {tmp_path}/neighbour /etc/passwd; ls {tmp_path}", everything=True)
+    assert "private contentlive" in out and "neighbour" not in out and "root:" not in out, err
+    assert confined("echo x >> private", everything=True)[0] != 0 and private.read_text() == "private content"
+    assert confined("rm -f private || chmod 0 file", everything=True)[0] != 0 and private.exists()
+    assert confined("cat", everything=True)[:2] == (0, "")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        code, _out, err = confined(f"python3 -I -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 2)'", everything=True)
+        assert code == 1 and "refused" in err.lower()
+    code, out, err = confined(f"python3 -I - <<'E'\n{_BY_HANDLE}\nE\n", everything=True)
+    assert code == 0 and out.split()[:2] == ["-1", "1"], out + err
+    if root:
+        assert out.split()[2:] == ["-1", "1"]
+    _code, out, _err = confined("grep -E 'CapEff|CapBnd|NoNewPrivs|^Seccomp:' /proc/self/status; ls /proc | grep -cE '^[0-9]+$'", everything=True)
+    assert out.split()[:2] == ["CapEff:", f"{4 if root else 0:016x}"] and int(out.split()[-1]) < 8
+    assert "NoNewPrivs:\t1" in out
 
 
 def test_ordinary_programs_work(confined):
