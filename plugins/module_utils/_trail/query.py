@@ -134,6 +134,9 @@ def info(
     if limit < 1:
         raise CodexOpsError(f"expected 1 or more, found {limit}.", code="option_invalid", outcome="rejected", where="limit")
     _check_anchors(anchors)
+    for name in ("since", "until"):
+        if name in wanted:
+            moment(wanted[name], f"filter.{name}")
     try:
         verdict = verify(path, anchors) if check else None
         found, count = select(path, wanted, limit)
