@@ -79,7 +79,8 @@ class Places:
             if self._walk(self.given, links=True) != self.prefix:
                 raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
             for folder in (self.runs, self.backups, self.remembered, self.stamps, os.path.dirname(self.log), self.locks):
-                self._walk(folder, links=False)
+                # A host's administrator may have moved /var/log to another disk; in a prefix of one's own nothing is a link.
+                self._walk(folder, links=not self.own)
                 found = os.lstat(folder)
                 if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
                     raise _unsafe(folder, "Expected a folder of the caller's (or root's) own that nobody else can write.")
