@@ -109,7 +109,7 @@ def _documentation(module: str) -> dict[str, t.Any]:
 
 
 def _hold(task: dict[str, t.Any]) -> None:
-    for module in ("exec", "slice"):
+    for module in ("audit_info", "exec", "slice"):
         given = task.get(f"day2.codex.{module}")
         if given is None:
             continue
@@ -125,7 +125,7 @@ def _hold(task: dict[str, t.Any]) -> None:
             parse(document)
 
 
-@pytest.mark.parametrize("module", ["exec", "slice"])
+@pytest.mark.parametrize("module", ["audit_info", "exec", "slice"])
 def test_the_examples_of_a_module_are_tasks_with_known_options(tmp_path: pathlib.Path, module: str) -> None:
     tasks = _documentation(module)["EXAMPLES"]
     assert tasks
