@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import stat
 
 from ._errors import CodexOpsError
@@ -17,8 +18,6 @@ _LINKS_AT_MOST = 40
 
 def _suggested() -> str:
     """A prefix that is the caller's own."""
-    import pwd  # pylint: disable=import-outside-toplevel
-
     try:
         return os.path.join(pwd.getpwuid(os.geteuid()).pw_dir, ".codex-ops")
     except KeyError:
@@ -84,6 +83,8 @@ class Places:
                 found = os.lstat(folder)
                 if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
                     raise _unsafe(folder, "Expected a folder of the caller's (or root's) own that nobody else can write.")
+                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
         except OSError as error:
             raise self.explain(error, str(error.filename or self.prefix)) from None
 

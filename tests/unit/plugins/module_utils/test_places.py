@@ -116,6 +116,28 @@ if os.geteuid() == 0:
         assert list((home / "ours").iterdir()) == []
 
 
+def test_an_ordinary_user_on_the_hosts_prefix_is_told_to_use_one_of_their_own() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            Places("/").prepare()
+        except CodexOpsError as error:
+            os.write(writing, f"{error.code}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as said:
+        text = said.read()
+    os.waitpid(child, 0)
+    assert text.startswith("prefix_not_writable: /var/lib/codex-ops")
+    assert "set 'prefix' to a folder of your own, for example /" in text
+
+
 @pytest.mark.parametrize("prefix", ["/", "/srv/ops"])
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC])
 def test_a_place_that_cannot_be_used_is_explained(prefix: str, number: int) -> None:
