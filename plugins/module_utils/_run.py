@@ -14,38 +14,14 @@ import time
 import traceback
 import typing as t
 
-from ._canonical import digest
 from ._errors import CodexOpsError
 from ._options import Options
 from ._outcomes import FAILED, NO_USAGE
 from ._places import Places
 from ._runs import RunFolder, sweep, write_private
-from ._shown import readable
+from ._secrets import known_secrets, read_key, redaction_key
+from ._shown import planned_patch, readable
 from ._trail.redaction import Redactor
-
-_MAX_KEY = 8192
-
-
-def _read_key(path: str) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as handle:
-            raw = handle.read(_MAX_KEY + 1)
-        key = raw.decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
-        raise CodexOpsError(
-            f"The provider's key cannot be read: {reason}.",
-            code="key_unreadable",
-            outcome="provider_error",
-            where=path,
-            hint="It must be a file that the engine can read, holding the key and nothing else.",
-        ) from None
-    if not key or len(raw) > _MAX_KEY or any(not character.isprintable() for character in key):
-        raise CodexOpsError(
-            "The provider's key must be one line of printable text.", code="key_invalid", outcome="provider_error", where=path
-        )
-    return key
 
 
 def _new_id() -> str:
@@ -65,8 +41,9 @@ class Run:
         self.key = options.api_key
         if self.key is None and options.cassette_mode != "replay":
             key_file = options.api_key_file or (self.places.provider_key if os.path.exists(self.places.provider_key) else None)
-            self.key = _read_key(key_file) if key_file else None
-        self.redactor = Redactor([self.key] if self.key else [])
+            self.key = read_key(key_file) if key_file else None
+        self._known = [*([self.key] if self.key else []), *known_secrets(self.places)]
+        self.redactor = Redactor(self._known)
         self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}}
         self.warnings: list[str] = []
         #: What is known of the result so far: an error later on does not lose the agent's part of it.
@@ -124,34 +101,24 @@ class Run:
             ) from None
 
     def _record(self, phase: str, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        from ._trail.log import append  # pylint: disable=import-outside-toplevel
-        from ._trail.who import who  # pylint: disable=import-outside-toplevel
+        from . import _record  # pylint: disable=import-outside-toplevel
+        from ._trail import log  # pylint: disable=import-outside-toplevel
 
-        patch = result.get("patch") or ""
-        plan = result.get("plan") or {}
-        record = {
-            "phase": phase,
-            "job_id": None,
-            "run_id": self.id,
-            "host": os.uname().nodename,
-            "user": who(),
-            "input": self.facts["input"],
-            "command": {"operation": self.kind, "check_mode": self.options.check, **self.facts["command"]},
-            "attempts": result.get("commands", []),
-            "result": {key: result[key] for key in ("outcome", "msg", "code", "changed", "cached", "report", "violations") if key in result},
-            "diff": {
-                "sha256": plan.get("patch_sha256") or (digest(patch) if patch else None),
-                "files": plan.get("files", []),
-                "added": plan.get("added", 0),
-                "removed": plan.get("removed", 0),
-                "kept": os.path.join(self.places.run_dir(self.id), "patch.diff") if patch else None,
-            },
-            "approval": None,
-            "rollback": self.facts["rollback"],
-            "usage": result.get("usage", NO_USAGE),
-            "validation": result.get("validation", []),
-        }
-        return append(self.places.log, self.redactor.data(record))
+        record = _record.make(
+            phase,
+            run_id=self.id,
+            operation=self.kind,
+            check_mode=self.options.check,
+            facts=self.facts,
+            result=result,
+            kept=os.path.join(self.places.run_dir(self.id), "patch.diff"),
+        )
+        copy = None
+        if not self.places.own:
+            from ._trail.sink import syslog  # pylint: disable=import-outside-toplevel
+
+            copy = syslog
+        return log.append(self.places.log, self.redactor.data(record), copy)
 
     def _failure(self, error: BaseException) -> dict[str, t.Any]:
         result = {**self.partial, "changed": self.changed}
@@ -178,6 +145,7 @@ class Run:
         :raises CodexOpsError: ``trail_unwritable`` when the intent cannot be recorded; then nothing was done.
         """
         self.places.prepare()
+        self.redactor = Redactor(self._known, key=redaction_key(self.places))
         with self._watched:
             try:
                 return self._recorded(work)
@@ -211,8 +179,8 @@ class Run:
             "run_id": self.id,
             "isolation": "same_user",
         }
-        # A patch went through its own door already: masking it as one text could hide lines of it.
-        patch = str(result.pop("patch", ""))
+        # Line by line: masking it as one text could hide lines of it.
+        patch = planned_patch(str(result.pop("patch", "")), self.redactor)
         raw = self.redactor.data({**defaults, **result})
         result = {key: value if key in ("report", "_recorded") else readable(value) for key, value in raw.items()}
         result["patch"] = patch

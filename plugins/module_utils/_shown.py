@@ -42,7 +42,8 @@ def planned_patch(patch: str, redactor: Redactor) -> str:
         for line in section:
             if line.startswith("@@") or not in_hunk:
                 in_hunk, in_key = in_hunk or line.startswith("@@"), False
-                shown.append(line)
+                # A name may hold a secret as well as a line.
+                shown.append(redactor.text(line.rstrip("\n")) + "\n")
                 continue
             sign, text = line[:1], line[1:].rstrip("\n")
             begins = _BEGIN in text and "PRIVATE KEY" in text

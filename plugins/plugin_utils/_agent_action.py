@@ -20,9 +20,11 @@ from ansible_collections.day2.codex.plugins.module_utils._contract.document impo
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, local_form
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._options import check_address
+from ansible_collections.day2.codex.plugins.module_utils._record import CALLER_VARIABLE, HEAD_VARIABLE
 from ansible_collections.day2.codex.plugins.module_utils._result import failure
 from ansible_collections.day2.codex.plugins.module_utils._shown import planned_patch
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+from ansible_collections.day2.codex.plugins.plugin_utils._audit import caller
 
 try:
     # Here, and not where it is used: Ansible loads an action plugin once and then forks for each task.
@@ -233,6 +235,7 @@ class AgentActionBase(ActionBase):
                 check_address(args.get(name), name)
             args = self.prepare(args)
             record_to = self._cassette(args)
+            self._introduce(task_vars or {})
             answer = self._execute_module(
                 module_name=f"day2.codex.{self.module}", module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
             )
@@ -246,6 +249,15 @@ class AgentActionBase(ActionBase):
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _introduce(self, task_vars: dict[str, t.Any]) -> None:
+        """Tell the host who runs this, and where this controller's own log stands, so that its records can say so."""
+        job_id, user = caller(task_vars)
+        said = {CALLER_VARIABLE: json.dumps({"job_id": job_id, "via": user["via"]}, sort_keys=True)}
+        if os.environ.get(HEAD_VARIABLE):
+            said[HEAD_VARIABLE] = os.environ[HEAD_VARIABLE]
+        given = self._task.environment
+        self._task.environment = [*(given if isinstance(given, list) else [given] if given else []), said]
 
     @staticmethod
     def _write(path: str, cassette: t.Any, result: dict[str, t.Any]) -> None:

@@ -61,7 +61,7 @@ def test_an_error_becomes_a_result_and_a_record(tmp_path: pathlib.Path, error: E
     assert _records(run)[1]["result"]["outcome"] == outcome
     if code == "internal_error":
         assert "Traceback" not in result["msg"]
-        assert "Traceback" in pathlib.Path(run.folder, "error.txt").read_text("utf-8")
+        assert "Traceback" in pathlib.Path(run.places.run_dir(run.id), "error.txt").read_text("utf-8")
 
 
 def test_no_door_lets_the_key_out(tmp_path: pathlib.Path) -> None:
