@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 import typing as t
 
 #: Longest request head and body, in bytes.
@@ -104,18 +105,24 @@ class Request:
             self._line(sock)
 
 
-def read_head(sock: socket.socket) -> Request:
-    """Read the request line and the headers.
+def read_head(sock: socket.socket, seconds: float) -> Request:
+    """Read the request line and the headers, all of it within *seconds*.
 
     :raises BadRequest: When they are malformed or too long.
+    :raises OSError: When they do not arrive in time.
     """
     data = bytearray()
+    deadline = time.monotonic() + seconds
     while True:
         end = data.find(b"\r\n\r\n")
         if end >= 0:
             break
         if len(data) > MAX_HEAD:
             raise BadRequest(400, "request_malformed", "its headers are too long")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no request in time")
+        sock.settimeout(left)
         piece = sock.recv(65536)
         if not piece:
             raise ConnectionError("no request")

@@ -10,7 +10,8 @@ kernel. So for an engine that runs as root, each run gets a throw-away user and 
 
 That user may not enter the folders above the run's own (/root, a prefix with mode 0700). So Codex also gets a mount
 namespace of its own, in which a neutral folder shows the copy, the agent's folder and the Codex installation, nothing else
-of it: /mnt/codex-ops/workspace, /mnt/codex-ops/agent, /mnt/codex-ops/codex. The engine writes at the outer paths.
+of it: /mnt/codex-ops/workspace, /mnt/codex-ops/agent, /mnt/codex-ops/codex. The engine writes at the outer paths. Codex makes
+a /tmp/codex-daemon-UID besides, so /tmp is an empty one of its own too: nothing is left behind for each run.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ class Entry:
             sources = [os.open(source, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW) for source, *_rest in self._mounts]
             step = f"a mount at {self._identity.base}"
             _checked(_MOUNT(b"tmpfs", self._identity.base.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=0755,size=64k"))
+            step = "a /tmp of its own"
+            _checked(_MOUNT(b"tmpfs", b"/tmp", b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=1777,size=16m"))
             mask = os.umask(0o022)
             os.mkdir(self._identity.run_dir)
             for source, (_outside, target, read_only, lone) in zip(sources, self._mounts):

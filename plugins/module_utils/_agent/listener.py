@@ -11,4 +11,4 @@ import socket
 
 def listen() -> socket.socket:
     """A socket on 127.0.0.1 with a port of the kernel's choice; connections wait in its queue."""
-    return socket.create_server(("127.0.0.1", 0), backlog=32)
+    return socket.create_server(("127.0.0.1", 0), backlog=1024)

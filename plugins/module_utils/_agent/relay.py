@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import socket
 import threading
 import typing as t
@@ -20,7 +21,13 @@ from . import http1
 from .faults import dropped, status_fault
 from .ledger import Exchange, Ledger
 from .listener import listen
+from .peer import owner
 from .sse import event, response_events
+
+#: Seconds for the head of a request; most connections at once whose token was not seen yet, and most with it.
+HEAD_SECONDS = 2.0
+MAX_UNKNOWN = 64
+MAX_KNOWN = 64
 
 if t.TYPE_CHECKING:
     from .cassette import Replay
@@ -49,6 +56,7 @@ class Relay:
     :arg token: What Codex has to show as its bearer token.
     :arg on_exchange: Called with each exchange that ended, such as a recorder's ``add``.
     :arg listener: The loopback socket to serve, from :func:`listen`; this closes it.
+    :arg uid: The user number of the agent, where it is not ours. Nobody else is listened to.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Relay:
         backend: Backend,
         on_exchange: t.Callable[[Exchange], None] | None = None,
         listener: socket.socket | None = None,
+        uid: int | None = None,
     ) -> None:
         self._expected = b"Bearer " + token.encode("ascii")
         self._ledger = ledger
@@ -66,7 +75,10 @@ class Relay:
         self._backend = backend
         self._on_exchange = on_exchange
         self._lock = threading.Lock()
-        self._connections: set[socket.socket] = set()
+        self._users = {os.geteuid(), os.geteuid() if uid is None else uid}
+        # Who showed the token, and who did not yet: the oldest first.
+        self._known: set[socket.socket] = set()
+        self._unknown: dict[socket.socket, None] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._listener = listener or listen()
@@ -81,12 +93,9 @@ class Relay:
         """Stop serving and wait shortly for the threads."""
         with self._lock:
             self._closed = True
-            open_now = list(self._connections)
+            open_now = [*self._known, *self._unknown]
         for sock in [self._listener, *open_now]:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            _end(sock)
         self._backend.close()
         for thread in list(self._threads):
             thread.join(timeout=2)
@@ -99,16 +108,22 @@ class Relay:
                 sock, _address = self._listener.accept()
             except OSError:
                 return
+            user = owner(sock)
+            if user is not None and user not in self._users:
+                self._ledger.note(f"refused a connection of another user ({user})")
+                sock.close()
+                continue
             with self._lock:
                 if self._closed:
                     sock.close()
                     return
-                self._connections.add(sock)
+                if len(self._unknown) >= MAX_UNKNOWN:
+                    # Codex shows its token at once: who waits for long is not Codex. Its thread does the rest.
+                    oldest = next(iter(self._unknown))
+                    del self._unknown[oldest]
+                    _end(oldest)
+                self._unknown[sock] = None
                 self._threads = [thread for thread in self._threads if thread.is_alive()]
-                if len(self._threads) > 64:
-                    self._connections.discard(sock)
-                    sock.close()
-                    continue
                 thread = threading.Thread(target=self._serve, args=(sock,), name="relay-connection", daemon=True)
                 self._threads.append(thread)
             thread.start()
@@ -116,15 +131,11 @@ class Relay:
     def _serve(self, sock: socket.socket) -> None:
         out = http1.Reply(sock)
         try:
-            sock.settimeout(60)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            request = http1.read_head(sock)
-            if not hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), self._expected):
-                self._ledger.note(f"refused a {request.method} request without the run's token")
-                out.plain(401, "the run's token is missing")
-                return
-            request.read_body(sock)
-            self._route(request, out)
+            request = self._authenticated(sock, out)
+            if request is not None:
+                sock.settimeout(60)
+                request.read_body(sock)
+                self._route(request, out)
         except http1.BadRequest as error:
             self._ledger.end("agent_error", error.code, f"Codex sent a request that the relay refuses: {error}.")
             out.plain(error.status, str(error))
@@ -134,8 +145,30 @@ class Relay:
             self._ledger.end("agent_error", "relay_failed", f"The relay failed: {type(error).__name__}: {error}. This is a defect in the collection.")
         finally:
             with self._lock:
-                self._connections.discard(sock)
-            out.close()
+                self._unknown.pop(sock, None)
+                self._known.discard(sock)
+                # Under the lock, so that no other thread ends a descriptor that is somebody else's by then.
+                out.close()
+
+    def _authenticated(self, sock: socket.socket, out: http1.Reply) -> http1.Request | None:
+        """The head of a request that shows the token; ``None`` for any other, which is answered and means nothing for the run."""
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            request = http1.read_head(sock, HEAD_SECONDS)
+        except http1.BadRequest as error:
+            self._ledger.note("refused a malformed request without the run's token")
+            out.plain(error.status, str(error))
+            return None
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), self._expected):
+            self._ledger.note("refused a request without the run's token")
+            out.plain(401, "the run's token is missing")
+            return None
+        with self._lock:
+            if sock not in self._unknown or len(self._known) >= MAX_KNOWN:
+                return None
+            del self._unknown[sock]
+            self._known.add(sock)
+        return request
 
     def _route(self, request: http1.Request, out: http1.Reply) -> None:
         path = request.path.split("?", 1)[0]
@@ -167,6 +200,14 @@ class Relay:
         finally:
             if self._on_exchange is not None:
                 self._on_exchange(exchange)
+
+
+def _end(sock: socket.socket) -> None:
+    """Wake whoever reads from *sock*: nothing more comes."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
 
 
 class ReplayBackend:

@@ -77,6 +77,15 @@ def test_the_copy_is_ours_again_with_the_modes_and_contents_that_it_had(one_code
     assert os.listdir(request.run_dir) == ["work"]
 
 
+def test_nothing_of_a_throw_away_user_is_left_on_the_host(codex, make_request, model):
+    request = make_request(codex, model.cassette("true"))
+    assert run_agent(request, Redactor(), process.never).outcome == "completed"
+    owner = os.lstat(os.path.join(request.run_dir, "agent")).st_uid
+    assert (owner != os.geteuid()) is ROOT
+    for place in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/mnt"):
+        assert [entry.name for entry in os.scandir(place) if ROOT and entry.stat(follow_symlinks=False).st_uid == owner] == []
+
+
 def test_the_paths_of_the_agent_are_recorded_as_places(one_codex, make_request, model, tmp_path):
     transcript = tmp_path / "transcript"
     request = make_request(one_codex, model.cassette("cat @workspace@/file @run@/agent/codex/config.toml; echo $HOME"))

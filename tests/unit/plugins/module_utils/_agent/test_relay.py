@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import threading
+import time
 
 import pytest
 
@@ -131,6 +135,68 @@ def test_heads_that_are_no_http_are_refused(relay):
 def test_after_the_verdict_nothing_more_is_answered(relay):
     relay.ledger.end("budget_exhausted", "token_limit", "x")
     assert status(relay.send()) == 429
+
+
+def test_who_says_nothing_is_cut_off_and_keeps_nobody_waiting(relay):
+    started = time.monotonic()
+    idle = [socket.create_connection(("127.0.0.1", relay.server.port)) for _number in range(200)]
+    slow = socket.create_connection(("127.0.0.1", relay.server.port))
+    slow.sendall(b"POST /v1/responses HTTP/1.1\r\n")
+    try:
+        assert status(relay.send()) == 200
+        assert time.monotonic() - started < 2, "a request with the token waits for nobody"
+        assert threading.active_count() < 100
+        slow.settimeout(10)
+        while time.monotonic() - started < 10:
+            try:
+                slow.sendall(b"X: y\r\n")
+                slow.settimeout(0.1)
+                if not slow.recv(100):
+                    break
+            except socket.timeout:
+                continue
+            except OSError:
+                break
+        assert 1 < time.monotonic() - started < 6, "a head that comes drop by drop has its deadline too"
+    finally:
+        for sock in (*idle, slow):
+            sock.close()
+    assert relay.ledger.verdict is None and status(relay.send()) == 200
+
+
+def test_what_is_malformed_and_without_the_token_does_not_end_the_run(relay):
+    relay.raw(b"hello\r\n\r\n")
+    relay.raw(b"GET / HTTP/1.1\r\nX: " + b"y" * (http1.MAX_HEAD + 65536))
+    relay.send(body=b"not json", token=None)
+    assert relay.ledger.verdict is None
+    assert status(relay.send()) == 200
+
+
+@pytest.mark.parametrize("client", [("AF_INET", "127.0.0.1"), ("AF_INET6", "::ffff:127.0.0.1")])
+def test_another_user_is_refused_at_once(relay, client):
+    """As root only: nobody else can become another user."""
+    family, address = client
+    script = f"""
+import os, socket, sys
+if os.geteuid() == 0:
+    os.setresgid(54321, 54321, 54321)
+    os.setresuid(54321, 54321, 54321)
+sock = socket.socket(socket.{family})
+sock.settimeout(10)
+sock.connect(({address!r}, {relay.server.port}))
+try:
+    sock.sendall(b"POST /v1/responses HTTP/1.1\\r\\nAuthorization: Bearer {TOKEN}\\r\\nContent-Length: 12\\r\\n\\r\\n" + b'{{"input":[]}}')
+    answer = sock.recv(100)
+except OSError:
+    answer = b""
+sys.stdout.write(repr(answer[:12]))
+"""
+    done = subprocess.run(["/usr/bin/python3", "-I", "-c", script], capture_output=True, text=True, check=True)
+    if os.geteuid() == 0:
+        assert done.stdout == "b''" and any("54321" in note for note in relay.ledger.notes)
+    else:
+        assert "200" in done.stdout
+    assert relay.ledger.verdict is None and status(relay.send()) == 200
 
 
 def test_closing_does_not_wait_for_a_silent_client(model):

@@ -110,6 +110,27 @@ def test_a_read_only_workspace_cannot_be_written(codex, make_request, model):
     assert os.listdir(request.workspace) == []
 
 
+def test_idle_connections_of_others_do_not_end_the_run(codex, make_request, model, monkeypatch):
+    """Somebody finds the relay's port before Codex does, and holds on to it."""
+    from ansible_collections.day2.codex.plugins.module_utils._agent import run as run_file
+
+    idle = []
+
+    def listen():
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        idle.extend(socket.create_connection(listener.getsockname()) for _number in range(200))
+        return listener
+
+    monkeypatch.setattr(run_file, "listen", listen)
+    try:
+        result = run_agent(make_request(codex, model.cassette("true")), Redactor(), process.never)
+    finally:
+        for sock in idle:
+            sock.close()
+    assert len(idle) == 200 and (result.outcome, result.code) == ("completed", "completed"), result
+    assert result.duration < 10
+
+
 def test_a_command_that_still_runs_at_the_end_is_told(one_codex, run, model):
     cassette = model.cassette()
     cassette["exchanges"].insert(0, model.items(model.call("sleep 305", yield_time_ms=250)))

@@ -140,6 +140,7 @@ def test_every_kind_of_call_is_listed():
 def test_what_a_sandbox_says_that_did_not_start():
     for words in (
         "bwrap: No permissions to create a new namespace\n",
+        "error building bubblewrap command: app-server socket directory must be a user-owned directory with mode 0700\n",
         "thread 'main' (1) panicked at linux-sandbox/src/launcher.rs:60:13:\nbubblewrap is unavailable\n",
     ):
         assert one(exited(1, words))[1].sandbox_failed()
