@@ -185,6 +185,8 @@ class CallbackModule(CallbackBase):
         job_id, user = caller(extra_vars if isinstance(extra_vars, dict) else {})
         self._recorder = Recorder(new_run(), job_id, user, {"ansible_core": ansible_version})
         self._id = log_id(self._path)
+        # So that a playbook can find it, however it was set.
+        os.environ["DAY2_CODEX_AUDIT_LOG"] = self._path
         self._writer = Writer(self._path, self._copy)
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
         if self._max_bytes > 0 and os.path.exists(self._path):

@@ -76,6 +76,11 @@ class Plain:
         self._seen = {} if seen is None else seen
         self._room = MAX_ALL
 
+    @property
+    def full(self) -> bool:
+        """Whether something was left out."""
+        return self._room < 0
+
     def text(self, value: str) -> str:
         """*value*, redacted and cut."""
         # str() of a subclass gives a plain copy; slicing does not in every version.
@@ -368,9 +373,14 @@ class Recorder:
         )
         for field, key, kind in (("attempts", "commands", list), ("validation", "validation", list), ("usage", "usage", dict)):
             if isinstance(result.get(key), kind):
-                record[field] = plain.data(result[key])
+                found = plain.data(result[key])
+                # What was left out is no item of its own.
+                record[field] = [item for item in found if isinstance(item, dict)] if kind is list else found
         record["approval"] = plain.data(result.get("approval"))
-        record["rollback"] = {"possible": result.get("outcome") == "applied", "done": bool(result.get("rolled_back")) or result.get("outcome") == "restored"}
+        outcome = result.get("outcome")
+        record["rollback"] = {"possible": outcome == "applied", "done": bool(result.get("rolled_back")) or outcome == "restored"}
+        if plain.full:
+            record["result"]["left_out"] = "This result is larger than a record may be; the host's own log has all of it."
 
 
 def _of_engine(one: Outcome) -> bool:
