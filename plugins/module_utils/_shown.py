@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ._trail.redaction import Redactor, marker
@@ -21,7 +22,8 @@ _BEGIN, _END = "-----BEGIN ", "-----END "
 def _sections(patch: str) -> t.Iterator[list[str]]:
     """The lines of *patch*, file by file. A line of content begins with a sign, so only a header begins like one."""
     section: list[str] = []
-    for line in patch.splitlines(keepends=True):
+    # Only a newline ends a line here; splitlines() would also break at form feeds and the like.
+    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", patch):
         if line.startswith(_HEADER) and section:
             yield section
             section = []
