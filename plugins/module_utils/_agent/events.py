@@ -49,6 +49,8 @@ class EventStream:
                 if len(self._line) + piece_end - start > MAX_LINE:
                     self._skipping = True
                     self.too_long += 1
+                    # It may have been the newer message; the model traffic has it.
+                    self.message = None
                     self._line.clear()
                 else:
                     self._line += chunk[start:piece_end]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._trail.redaction import Redactor
+from . import disk
 from .ending import NAMESPACE_ADVICE, SANDBOX_ADVICE, Ending
 from .ledger import Ledger
 from .request import AgentRequest, AgentResult
@@ -17,13 +18,16 @@ from .transcript import Transcript
 
 def judge(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Transcript, masks: Redactor) -> AgentResult:
     """The result of a run that ended."""
-    message = masks.text(ending.events.message if ending.events.message is not None else ledger.message)
+    # Codex's own word counts, except for a message that was too long for its line.
+    own = None if ledger.message_truncated else ending.events.message
+    message = masks.text(ledger.message if own is None else own)
     outcome, code, msg = _verdict(request, ending, ledger, transcript, message)
     return AgentResult(
         outcome=outcome,
         msg=masks.text(msg),
         code=code,
         message=message,
+        message_truncated=own is None and ledger.message_truncated,
         commands=transcript.commands(),
         usage=dict(ledger.usage),
         codex_version="",
@@ -34,6 +38,8 @@ def judge(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Tra
 
 def _verdict(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: Transcript, message: str) -> tuple[str, str, str]:
     events = ending.events
+    if disk.says_full(ending.not_entered) or disk.says_full(ending.not_started):
+        return disk.OUTCOME, disk.CODE, disk.message(request.run_dir)
     if ending.not_entered:
         return "sandbox_unavailable", "identity_failed", f"The agent could not be given {ending.not_entered}. {NAMESPACE_ADVICE}"
     if ending.not_started:
@@ -47,9 +53,12 @@ def _verdict(request: AgentRequest, ending: Ending, ledger: Ledger, transcript: 
     if ledger.verdict is not None:
         return ledger.verdict.outcome, ledger.verdict.code, ledger.verdict.msg
     sandbox = transcript.sandbox_failed()
+    completed = events.turn_completed and ending.exit_code == 0
+    if disk.says_full(sandbox) or (not completed and any(disk.says_full(said) for said in (ending.stderr, events.turn_failed, *events.errors))):
+        return disk.OUTCOME, disk.CODE, disk.message(request.run_dir)
     if sandbox:
         return "sandbox_unavailable", "sandbox_failed", f"The sandbox did not start: {sandbox}. {SANDBOX_ADVICE}"
-    if events.turn_completed and ending.exit_code == 0:
+    if completed:
         if ledger.refusal:
             return "refused", "model_refused", f"The model refused the task: {ledger.refusal}"
         if message:

@@ -11,6 +11,9 @@ import os
 import threading
 import typing as t
 
+#: Longest final message (characters) that is kept.
+MAX_MESSAGE = 1 << 20
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -65,6 +68,7 @@ class Ledger:
         self.verdict: Verdict | None = None
         self.usage = {"requests": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         self.message = ""
+        self.message_truncated = False
         self.refusal = ""
         self.notes: list[str] = []
         self._lock = threading.Lock()
@@ -114,7 +118,7 @@ class Ledger:
                 self.usage[key] += value
             for item in exchange.items:
                 if item.get("type") == "message" and item.get("role", "assistant") == "assistant":
-                    self.message, self.refusal = _message_text(item)
+                    self.message, self.refusal, self.message_truncated = _message_text(item)
             over = self.tokens is not None and self.usage["total_tokens"] > self.tokens
         if over:
             self.end("budget_exhausted", "token_limit", self._token_text() + " Narrow the task, or raise the limit.")
@@ -123,8 +127,8 @@ class Ledger:
         return f"The run used {self.usage['total_tokens']} tokens; its limit is {self.tokens}."
 
 
-def _message_text(item: dict[str, t.Any]) -> tuple[str, str]:
-    """Text and refusal of a message item, each at most 1 MiB."""
+def _message_text(item: dict[str, t.Any]) -> tuple[str, str, bool]:
+    """Text and refusal of a message item, cut to MAX_MESSAGE and 4000 characters, and whether the text was cut."""
     text, refusal = [], []
     content = item.get("content")
     for part in content if isinstance(content, list) else []:
@@ -132,4 +136,5 @@ def _message_text(item: dict[str, t.Any]) -> tuple[str, str]:
             text.append(str(part.get("text", "")))
         elif isinstance(part, dict) and part.get("type") == "refusal":
             refusal.append(str(part.get("refusal", "")) or "no reason given")
-    return "".join(text)[: 1 << 20], " ".join(refusal)[:4000]
+    whole = "".join(text)
+    return whole[:MAX_MESSAGE], " ".join(refusal)[:4000], len(whole) > MAX_MESSAGE

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import tempfile
 import typing as t
 
 from .._trail.redaction import Redactor
+from . import disk
 from .folder import remove
 from .process import never
 from .request import AgentRequest
@@ -80,10 +82,12 @@ def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
     )
     result = run_agent(request, Redactor(), never, token=token)
     findings = _read(os.path.join(workspace, "findings")).splitlines()
+    reasons = [command["reason"] for command in result.commands if command["reason"]]
+    if result.code == disk.CODE or (not findings and any(disk.says_full(reason) for reason in reasons)):
+        raise OSError(errno.ENOSPC, "the disk is full", folder)
     if result.outcome != "completed":
         return [result.msg.rstrip(".")]
     if not findings or findings[-1] != "done":
-        reasons = [command["reason"] for command in result.commands if command["reason"]]
         return ["a command that writes in the workspace did not run" + (f" ({reasons[0]})" if reasons else "")]
     broken = sorted({line.partition(": ")[2] for line in findings if ": " in line})
     if secret in _read(os.path.join(workspace, "canary")):

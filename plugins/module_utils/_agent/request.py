@@ -61,9 +61,10 @@ class AgentResult:
 
     ``outcome`` is ``completed``, ``refused``, ``timeout``, ``budget_exhausted``, ``provider_error``,
     ``provider_unreachable``, ``sandbox_unavailable``, ``agent_error`` or ``killed``. ``msg`` is for a person, ``code`` for
-    a program. ``message`` is the agent's final message. ``commands`` holds every tool call in order, as ``command``,
-    ``status`` (``completed``, ``failed``, ``denied``), ``exit_code`` and ``reason``. ``duration`` is in seconds.
-    ``cassette`` is what was recorded, redacted.
+    a program. ``message`` is the agent's final message; ``message_truncated`` says that it was longer than what is kept.
+    ``commands`` holds every tool call in order, as ``command``, ``status`` (``completed``, ``failed``, ``denied``),
+    ``exit_code`` and ``reason``; as root their paths are those that the agent saw (/mnt/codex-ops/workspace).
+    ``duration`` is in seconds. ``cassette`` is what was recorded, redacted.
     """
 
     outcome: str
@@ -77,3 +78,4 @@ class AgentResult:
     cassette: dict[str, t.Any] | None = None
     replayed: bool = False
     warnings: list[str] = dataclasses.field(default_factory=list)
+    message_truncated: bool = False

@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import CodexOpsError
 from .._trail.redaction import Redactor
-from . import config, folder, identity, process
+from . import config, disk, folder, identity, process
 from .binary import codex_version
 from .ending import Ending
 from .events import EventStream
@@ -71,7 +71,8 @@ def run_agent(
     token = token or os.urandom(24).hex()
     key = request.provider.api_key if request.provider is not None else None
     masks = _Masks(redactor, [value for value in (token, key) if value])
-    outer = folder.prepare(request)
+    with disk.watched(request.run_dir):
+        outer = folder.prepare(request)
     who = identity.choose(request.codex_path, outer, request.run_dir, request.workspace)
     version = codex_version(request.codex_path)
     deadline = started + request.timeout
@@ -83,9 +84,10 @@ def run_agent(
             child = _start(request, outer, who, listener.getsockname()[1], token, family, ending)
             from .conversation import Conversation
 
-            conversation = Conversation(
-                request, masks, listener, who, token=token, version=version, deadline=deadline, transcript_path=transcript_path
-            )
+            with disk.watched(request.run_dir):
+                conversation = Conversation(
+                    request, masks, listener, who, token=token, version=version, deadline=deadline, transcript_path=transcript_path
+                )
             if child is not None:
                 with conversation:
                     _watch(child, family, conversation, ending, cancelled, deadline)
@@ -124,7 +126,8 @@ def _start(
         reasoning_effort=request.reasoning_effort,
         timeout=request.timeout,
     )
-    folder.write(os.path.join(outer.codex_home, "config.toml"), text.encode())
+    with disk.watched(request.run_dir):
+        folder.write(os.path.join(outer.codex_home, "config.toml"), text.encode())
     if not os.path.isdir(request.workspace):
         ending.not_started = f"its workspace {request.workspace} is not a folder"
         return None

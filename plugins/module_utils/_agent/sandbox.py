@@ -110,16 +110,18 @@ def preflight(codex_path: str, scratch_dir: str, stamp_dir: str) -> None:
 
     :arg scratch_dir: A folder of ours in which a probe may be set up (it is removed again).
     :arg stamp_dir: A folder of ours that remembers the proof.
-    :raises CodexOpsError: ``sandbox_unavailable``, naming what did not hold and what to do.
+    :raises CodexOpsError: ``sandbox_unavailable``, naming what did not hold and what to do; ``disk_full``.
     """
     from . import stamp
 
     key = stamp.key_of(codex_path)
     if stamp.is_fresh(stamp_dir, key):
         return
+    from . import disk
     from .probe import probe
 
-    broken = probe(codex_path, scratch_dir)
+    with disk.watched(scratch_dir):
+        broken = probe(codex_path, scratch_dir)
     if broken:
         raise CodexOpsError(
             "The sandbox does not hold: " + "; ".join(broken) + ".", code="sandbox_unavailable", outcome="sandbox_unavailable", hint=SANDBOX_ADVICE

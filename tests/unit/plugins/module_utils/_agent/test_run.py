@@ -170,6 +170,15 @@ def test_asking_beyond_the_cassette_ends_the_run(one_codex, run, model):
     assert (result.outcome, result.code) == ("provider_error", "cassette_exhausted")
 
 
+@pytest.mark.parametrize(("length", "kept"), [((1 << 20) + 10, 1 << 20), ((1 << 20) - 10, (1 << 20) - 10)])
+def test_a_final_message_that_is_too_long_is_said_to_be(codex, run, model, length, kept):
+    first = {"response": {"items": [model.say("not the last"), model.call("true")]}}
+    result = run(codex, {"version": 1, "exchanges": [first, {"response": {"items": [model.say("\n" * length)]}}]})
+    assert result.outcome == "completed" and result.message == "\n" * kept
+    assert result.message_truncated is (length > kept)
+    assert run(codex, model.cassette()).message_truncated is False
+
+
 def test_a_refusal_is_refused(codex, run):
     refusal = {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "I will not."}]}
     result = run(codex, {"version": 1, "exchanges": [{"response": {"items": [refusal]}}]})
