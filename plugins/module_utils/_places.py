@@ -24,6 +24,18 @@ def _suggested() -> str:
         return "~/.codex-ops"
 
 
+def _private_group(found: os.stat_result) -> bool:
+    """Whether the group of a folder is its owner's own, with nobody else in it, as systems with umask 002 give each user one."""
+    import grp  # pylint: disable=import-outside-toplevel
+    import pwd  # pylint: disable=import-outside-toplevel
+
+    try:
+        owner, group = pwd.getpwuid(found.st_uid), grp.getgrgid(found.st_gid)
+    except KeyError:
+        return False
+    return owner.pw_gid == found.st_gid and group.gr_name == owner.pw_name and set(group.gr_mem) <= {owner.pw_name}
+
+
 def _unsafe(path: str, wrong: str) -> CodexOpsError:
     return CodexOpsError(
         wrong,
@@ -138,6 +150,8 @@ class Places:
             raise _unsafe(path, "Expected a folder, not a link.")
         if found.st_uid not in (0, os.geteuid()):
             raise _unsafe(path, f"This folder belongs to user {found.st_uid}, who could put something else in the place of what is below it.")
+        if others & stat.S_IWGRP and found.st_mode & stat.S_IWGRP and _private_group(found):
+            others &= ~stat.S_IWGRP
         if found.st_mode & others and not found.st_mode & stat.S_ISVTX:
             raise _unsafe(path, f"Others can write this folder (mode {stat.S_IMODE(found.st_mode):04o}), so they could swap what is below it.")
 

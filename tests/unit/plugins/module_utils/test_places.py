@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import pathlib
+import pwd
 import stat
 
 import pytest
@@ -43,7 +45,23 @@ def test_a_folder_that_others_can_write_or_swap_is_refused(tmp_path: pathlib.Pat
     assert caught.value.where == os.path.join(places.prefix, folder).rstrip("/")
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o775, 0o757])
+def test_a_group_may_write_above_the_prefix_only_if_it_is_the_owners_own(tmp_path: pathlib.Path) -> None:
+    places = Places(str(tmp_path / "above/prefix"))
+    places.prepare()
+    os.chmod(tmp_path / "above", 0o775)
+    own = grp.getgrgid(os.getegid())
+    if own.gr_name == pwd.getpwuid(os.geteuid()).pw_name and not own.gr_mem:
+        # What a system with umask 002 makes.
+        places.prepare()
+    others = [65534] if os.geteuid() == 0 else [group for group in os.getgroups() if group != os.getegid()]
+    for group in others[:1]:
+        os.chown(tmp_path / "above", -1, group)
+        with pytest.raises(CodexOpsError) as caught:
+            places.prepare()
+        assert caught.value.code == "prefix_unsafe"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757])
 @pytest.mark.parametrize("depth", ["above", "above/between"])
 def test_nobody_else_can_swap_a_folder_above_the_prefix(tmp_path: pathlib.Path, depth: str, mode: int) -> None:
     places = Places(str(tmp_path / "above/between/prefix"))
