@@ -188,7 +188,7 @@ def memory_of_events(folder: pathlib.Path) -> None:
     """Peak memory of the engine while a stub of Codex, which no real one can be made to do, emits 200 MB of events."""
     stub = folder / "bin" / "codex"
     stub.parent.mkdir()
-    stub.write_text(FLOOD.format(python=sys.executable), "utf-8")
+    stub.write_text(FLOOD.format(python="/usr/bin/python3"), "utf-8")
     stub.chmod(0o755)
     (folder / "codex-package.json").write_text('{"version": "0.163.0"}', "utf-8")
     run = folder / "run"

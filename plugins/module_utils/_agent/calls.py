@@ -29,7 +29,10 @@ _REFUSED_LINE = re.compile(
     re.MULTILINE,
 )
 # How the sandbox's own failures begin: nothing of the command has run then, so they are the whole of the output.
-_SANDBOX_FAILED = re.compile(r"\A\s*(?:bwrap: |error building bubblewrap command: |bundled bubblewrap |bubblewrap |codex-linux-sandbox: |thread '[^'\n]*'[^\n]* panicked at [^\n]*linux-sandbox)")
+_SANDBOX_FAILED = re.compile(
+    r"\A\s*(?:bwrap: |error building bubblewrap command: |bundled bubblewrap |bubblewrap |codex-linux-sandbox: |"
+    r"thread '[^'\n]*'[^\n]* panicked at [^\n]*linux-sandbox)"
+)
 _SANDBOX_LINES = 8
 _COMMAND_TOOLS = ("exec_command", "shell", "shell_command", "local_shell", "container.exec")
 

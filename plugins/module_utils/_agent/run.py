@@ -85,9 +85,7 @@ def run_agent(
             from .conversation import Conversation
 
             with disk.watched(request.run_dir):
-                conversation = Conversation(
-                    request, masks, listener, who, token=token, version=version, deadline=deadline, transcript_path=transcript_path
-                )
+                conversation = Conversation(request, masks, listener, who, token=token, version=version, deadline=deadline, transcript_path=transcript_path)
             if child is not None:
                 with conversation:
                     _watch(child, family, conversation, ending, cancelled, deadline)
@@ -161,9 +159,7 @@ def _start(
         os.close(source)
 
 
-def _watch(
-    child: subprocess.Popen[bytes], family: Family, conversation: t.Any, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float
-) -> None:
+def _watch(child: subprocess.Popen[bytes], family: Family, conversation: t.Any, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float) -> None:
     """Read what Codex says until it ends or has to; then end it with everything it started."""
     ledger = conversation.ledger
     errors = Tail(65536)

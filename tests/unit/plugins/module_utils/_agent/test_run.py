@@ -258,7 +258,7 @@ def without_namespaces(tmp_path):
             shutil.copy(codex_path, package / "bin" / "real")
         path = package / "bin" / "codex"
         inner = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" "$@"'
-        path.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c '{inner}' \"${{0%/*}}/real\" \"$@\"\n")
+        path.write_text(f'#!/bin/sh\nexec unshare -Ur sh -c \'{inner}\' "${{0%/*}}/real" "$@"\n')
         path.chmod(0o755)
         return str(path)
 
