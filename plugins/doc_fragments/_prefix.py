@@ -16,6 +16,13 @@ options:
         lie below the folder's parent or belong to the caller.
     type: path
     default: /
+  retention:
+    description:
+      - For how many days what was kept of a run stays, which is its patch, transcript, report and plan, and the backup by which it can
+        be rolled back. It is looked at once a day. V(0) keeps everything.
+      - The audit log is never shortened.
+    type: int
+    default: 90
   codex_path:
     description:
       - The Codex CLI on the host.

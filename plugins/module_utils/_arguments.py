@@ -13,6 +13,7 @@ def shared() -> dict[str, t.Any]:
     """The options of every module that runs the agent."""
     return {
         "prefix": {"type": "path", "default": "/"},
+        "retention": {"type": "int", "default": 90},
         "codex_path": {"type": "path"},
         "model": {"type": "str"},
         "reasoning_effort": {"type": "str", "choices": ["minimal", "low", "medium", "high", "xhigh"]},

@@ -35,6 +35,7 @@ class Options:
     proxy: str | None = None
     api_key: str | None = dataclasses.field(default=None, repr=False)
     api_key_file: str | None = None
+    retention: int = 90
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,5 +114,6 @@ def options_from(params: dict[str, t.Any], *, check: bool) -> Options:
         cassette=cassette,
         cassette_mode=mode,
         base_url=params["base_url"],
+        retention=params["retention"],
         **{name: params.get(name) for name in plain},
     )

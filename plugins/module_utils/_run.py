@@ -18,6 +18,7 @@ from ._errors import CodexOpsError
 from ._options import Options
 from ._outcomes import FAILED, NO_USAGE
 from ._places import Places
+from ._retention import prune
 from ._runs import RunFolder, sweep, write_private
 from ._secrets import known_secrets, read_key, redaction_key
 from ._shown import planned_patch, readable
@@ -92,12 +93,13 @@ class Run:
         try:
             self._record("intent", {"msg": what})
         except OSError as error:
+            explained = self.places.explain(error, self.places.log)
             raise CodexOpsError(
                 f"The trail cannot be written: {error.strerror}. Nothing was done.",
                 code="trail_unwritable",
                 outcome="rejected",
                 where=self.places.log,
-                hint="Make room, or correct the owner of the file; or set 'prefix' to a folder of your own. Then run this again.",
+                hint=explained.hint,
             ) from None
 
     def _record(self, phase: str, result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -154,6 +156,7 @@ class Run:
 
     def _recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         self.intend(self.kind)
+        prune(self.places, self.options.retention)
         swept = sweep(self.places)
         if swept:
             self.warnings.append(f"What a run that died had left was removed ({', '.join(swept[:5])}).")
