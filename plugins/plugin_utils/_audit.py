@@ -359,24 +359,27 @@ class Recorder:
                 record["diff"]["sha256"] = digest(self._plain().data(difference))
             return
         plan = result.get("plan") if isinstance(result.get("plan"), dict) else {}
-        record["run_id"] = plain.data(result.get("run_id"))
+        # What is small has room of its own, so that a flood of the agent's words cannot push it out.
+        small = self._plain()
+        record["run_id"] = small.data(result.get("run_id"))
         record["host_head"] = _head(result.get("audit"), shown.get("prefix") or one.args.get("prefix"))
         slice_ = one.args.get("slice")
         name = slice_.get("name") if isinstance(slice_, dict) else one.args.get("name") or one.args.get("src")
-        record["input"] = plain.data({"slice": name, "slice_sha256": plan.get("slice_sha256"), "base_sha256": plan.get("base_sha256")})
+        record["input"] = small.data({"slice": name, "slice_sha256": plan.get("slice_sha256"), "base_sha256": plan.get("base_sha256")})
         patch = result.get("patch")
         record["diff"].update(
-            sha256=plain.data(plan.get("patch_sha256")) or (digest(str.__str__(patch)) if isinstance(patch, str) and patch else None),
+            sha256=small.data(plan.get("patch_sha256")) or (digest(str.__str__(patch)) if isinstance(patch, str) and patch else None),
             files=plain.data(plan.get("files") or []),
-            added=plain.data(plan.get("added") or 0),
-            removed=plain.data(plan.get("removed") or 0),
+            added=small.data(plan.get("added") or 0),
+            removed=small.data(plan.get("removed") or 0),
         )
-        for field, key, kind in (("attempts", "commands", list), ("validation", "validation", list), ("usage", "usage", dict)):
-            if isinstance(result.get(key), kind):
-                found = plain.data(result[key])
+        usage = result.get("usage")
+        record["usage"] = {str(key): small.data(count) for key, count in usage.items() if isinstance(count, (int, float))} if isinstance(usage, dict) else {}
+        record["approval"] = small.data(result.get("approval"))
+        for field, key in (("validation", "validation"), ("attempts", "commands")):
+            if isinstance(result.get(key), list):
                 # What was left out is no item of its own.
-                record[field] = [item for item in found if isinstance(item, dict)] if kind is list else found
-        record["approval"] = plain.data(result.get("approval"))
+                record[field] = [item for item in plain.data(result[key]) if isinstance(item, dict)]
         outcome = result.get("outcome")
         record["rollback"] = {"possible": outcome == "applied", "done": bool(result.get("rolled_back")) or outcome == "restored"}
         if plain.full:

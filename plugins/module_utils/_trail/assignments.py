@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .formats import compiled
-from .names import judge, name_class
+from .names import judge, name_class, strength
 
 #: start, end, kind, whether a change that adds it is to be refused
 Found = tuple[int, int, str, bool]
@@ -27,7 +27,7 @@ _MAX_NAME = 64
 _LEAD = (
     r"(?=([a-z0-9_.-]{0,64}))\1"
     r"(?:"
-    r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:)[ \t]{0,64}(?=\S))"
+    r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:(?!:))[ \t]{0,64}(?=\S))"
     r"|(?P<pair>\\{0,7}[\"'],[ \t]{0,8}(?=\\{0,7}[\"']))"
     r"|(?P<call>\([ \t]{0,4}(?=\\{0,7}[\"']))"
     r"|(?P<element>>(?=[^<>\n]{1,4096}</))"
@@ -37,11 +37,16 @@ _LEAD = (
 # --password VALUE, and what .netrc writes.
 _OPTION = r"--([A-Za-z][A-Za-z0-9_.-]{1,63})[ \t]{1,8}(?=[^\s-])"
 _NETRC = r"login[ \t\n]{1,8}\S{1,200}[ \t\n]{1,8}password[ \t]{1,8}(\S{1,4096})"
+# As Kubernetes and Compose write a variable: {name: DB_PASSWORD, value: x}.
+_VARIABLE = (
+    r"name\\{0,7}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,7}[\"']?([A-Za-z_][A-Za-z0-9_.-]{1,63})\\{0,7}[\"']?,?"
+    r"(?:\\n|\s){1,3}[ \t]{0,64}\\{0,7}[\"']?value\\{0,7}[\"']?[ \t]{0,4}:[ \t]{0,4}(?=\S)"
+)
 _QUOTE = r"(?:[bruBRUfFL@]{0,2})(\\{0,7}[\"'`])"
 # A comma, a semicolon or an ampersand ends a value only where something follows that is not part of one.
 _UNQUOTED = (
-    r"(?:[^\s\"'`,;&<>(){}\[\]\\]|\\(?![nrt\"'\\])|[,;&](?!\s|\Z|[\"']|[\w.-]{1,40}[ \t]{0,2}[=:])"
-    r"|\[redacted:[a-z_]{1,40}:[0-9a-f]{4}\]){1,4096}"
+    r"(?:[^\s\"'`,;&<>(){}\[\]\\]{1,4096}|\\(?![nrt\"'\\])|[,;&](?!\s|\Z|[\"']|[\w.-]{1,40}[ \t]{0,2}[=:])"
+    r"|\[redacted:[a-z_]{1,40}:[0-9a-f]{4}\]){1,200}"
 )
 _TEMPLATE = (
     r"\$\{[^}\n]{0,200}\}|\$\([^)\n]{0,200}\)|\{\{[^\n]{0,200}?\}\}|%\([^)\n]{0,64}\)[sd]"
@@ -69,6 +74,17 @@ def _quoted(text: str, at: int, quote: str) -> int:
         end += 1
 
 
+def _is_pair(text: str, name: str, lead: re.Match[str], value: str, end: int) -> bool:
+    """Whether two texts with a comma between them are a name and its value, and not two of a list."""
+    opening = lead.start("pair") - len(name) - 1
+    if opening < 0 or text[opening] not in "\"'" or compiled(r"[ \t]{0,8}:").match(text, end):
+        return False
+    power = strength(value)
+    # define('DB_PASSWORD', 'x'), and not f('password', 'salt').
+    called = text[max(0, opening - 1) : opening].strip("\\") == "(" and (power or not name.isalpha())
+    return name.startswith("-") or power == 2 or bool(called)
+
+
 class _Place(t.NamedTuple):
     name: str
     start: int
@@ -88,7 +104,10 @@ def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Plac
     quote = compiled(_QUOTE).match(text, at)
     if quote is not None:
         start = quote.end()
-        return _Place(name, start, _quoted(text, start, quote[1]), True, True)
+        end = _quoted(text, start, quote[1])
+        if kind == "pair" and not _is_pair(text, name, lead, text[start:end], end + len(quote[1])):
+            return None
+        return _Place(name, start, end, True, True)
     if compiled(_TEMPLATE).match(text, at):
         return None
     match = compiled(_UNQUOTED).match(text, at)
@@ -109,7 +128,7 @@ def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Plac
         plain = lead.re.pattern == _OPTION or (line_start and line_end)
     if line_start and line_end is False and "passphrase" in name.lower():
         rest = text.find("\n", end, end + MAX_VALUE)
-        end = rest if rest >= 0 else min(len(text), end + MAX_VALUE)
+        end, plain = rest if rest >= 0 else min(len(text), end + MAX_VALUE), True
     return _Place(name, start, end, False, plain)
 
 
@@ -163,6 +182,9 @@ def find(text: str, lower: str) -> t.Iterator[Found]:
     for option in compiled(_OPTION).finditer(text):
         if name_class(option[1]) is not None:
             yield from _judged(text, _value(text, option[1], False, option))
+    for variable in compiled(_VARIABLE).finditer(text):
+        if name_class(variable[1]) is not None:
+            yield from _judged(text, _value(text, variable[1], True, variable))
     for match in compiled(_NETRC).finditer(lower):
         yield from _judged(text, _Place("password", match.start(1), match.end(1), True, True))
 

@@ -103,12 +103,18 @@ def shared(path: str) -> t.Iterator[int | None]:
             os.close(descriptor)
 
 
-def parts(path: str) -> t.Iterator[Part]:
-    """Every file of the log in the order of its records, as they are at one moment. Each is open until the next is asked for."""
+def _snapshot(path: str) -> tuple[list[str], int | None, int]:
+    """The files that were rotated away, the live one, which the caller closes, and its size."""
     with shared(path) as descriptor:
         older = segments(path)
-        size = os.fstat(descriptor).st_size if descriptor is not None else 0
-        live = os.dup(descriptor) if descriptor is not None else None
+        if descriptor is None:
+            return older, None, 0
+        return older, os.dup(descriptor), os.fstat(descriptor).st_size
+
+
+def parts(path: str) -> t.Iterator[Part]:
+    """Every file of the log in the order of its records, as they are at one moment. Each is open until the next is asked for."""
+    older, live, size = _snapshot(path)
     try:
         for name in older:
             with open(open_regular(name, os.O_RDONLY), "rb", _READ_BLOCK) as handle:

@@ -51,14 +51,14 @@ _COMMANDS = (
     ("wget", r"wget[^\n|;]{0,400}? --(?:http-|ftp-|proxy-)?password[ =]{1,2}(?:[\"'])?(?P<value>[^\s\"']{1,256})"),
     (
         "identified",
-        r"(?i:identified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?(?:by|as)[ \t]{1,4}(?:password[ \t]{1,4})?)"
-        r"\\?[\"'](?P<value>[^\"'\n]{1,256})",
+        r"(?i:identified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?by[ \t]{1,4}(?:password[ \t]{1,4})?)"
+        r"\\?[\"'](?P<value>[^\s\"']{1,256})(?=\\?[\"'])",
     ),
     ("docker", r"docker login[^\n|;]{0,200}? -p {1,4}(?P<value>[^\s\"'-][^\s\"']{0,256})"),
     ("openssl", r"openssl[^\n|;]{0,400}?[ :\"'](?:-pass(?:in|out)?[\"']?,? {0,4}[\"']?pass:)(?P<value>[^\s\"']{1,256})"),
 )
 # An "auth" of Docker's or npm's configuration is user:password in base64.
-_AUTH = r"(?:_auth|\\{0,7}[\"']auth\\{0,7}[\"'])[ \t]{0,4}[:=][ \t]{0,4}(?:\\{0,7}[\"'])?(?P<value>[A-Za-z0-9+/]{8,1024}={0,2})"
+_AUTH = r"auth(?:\\{0,7}[\"'])?[ \t]{0,4}[:=][ \t]{0,4}(?:\\{0,7}[\"'])?(?P<value>[A-Za-z0-9+/]{8,1024}={0,2})"
 
 
 def _ending(text: str, sign: str, low: int) -> int:
@@ -108,9 +108,9 @@ def _headers(text: str, lower: str) -> t.Iterator[Found]:
     ):
         if (expression is _SIGNED and "AWS4-HMAC" not in text) or (expression is _DIGEST and "response=" not in text):
             continue
-        pattern = compiled(expression)
+        pattern, until = compiled(expression), 0
         for found in compiled(literal).finditer(lower):
-            match = pattern.match(text, found.start())
+            match = pattern.match(text, found.start()) if found.start() >= until else None
             if match is None:
                 continue
             start, end = match.span("value")
@@ -119,6 +119,7 @@ def _headers(text: str, lower: str) -> t.Iterator[Found]:
                 crumb = value.partition("=")[2].split(";")[0].strip()
                 if is_placeholder(crumb) or (lower.startswith("cookie=", found.start()) and strength(crumb) < 2):
                     continue
+                until = end
                 yield start, end, kind, False
                 continue
             word = compiled(_SCHEME + r"(?: |\+|%20|=){1,4}").match(value)
@@ -130,6 +131,7 @@ def _headers(text: str, lower: str) -> t.Iterator[Found]:
                     continue
             elif matches(r"[a-z]{1,20}", bare) and len(bare) < 8:
                 continue
+            until = end
             yield start, end, kind, strength(bare) == 2 or kind == "authorization" and word is not None
 
 
@@ -155,9 +157,9 @@ def _commands(text: str, lower: str) -> t.Iterator[Found]:
 def _auths(text: str, lower: str) -> t.Iterator[Found]:
     import base64  # pylint: disable=import-outside-toplevel
 
-    for found in compiled(r"auth(?=\\{0,7}[\"']?[ \t]{0,4}[:=])").finditer(lower):
-        match = compiled(_AUTH).search(text, max(0, found.start() - 9), found.end() + 1200)
-        if match is None or match.start("value") < found.end():
+    for found in compiled("auth").finditer(lower):
+        match = compiled(_AUTH).match(text, found.start())
+        if match is None or text[found.start() - 1 : found.start()] not in ("_", '"', "'"):
             continue
         try:
             plain = base64.b64decode(match["value"] + "==").decode("utf-8")

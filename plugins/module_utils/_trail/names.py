@@ -93,7 +93,8 @@ def name_class(name: str) -> tuple[str, bool] | None:
 
 _PLACEHOLDER = (
     r"(?i:"
-    r"\$[A-Za-z_][A-Za-z0-9_]{0,64}|\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$\[[^\]]{0,200}\]|\{\{.{0,200}\}\}|\{%.{0,200}%\}|\{[A-Za-z0-9_.:!\- ]{0,64}\}"
+    r"\$[A-Za-z_][A-Za-z0-9_]{0,64}(?:/[\w./#-]{0,200})?|\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$\[[^\]]{0,200}\]|\{\{.{0,200}\}\}"
+    r"|\{%.{0,200}%\}|\{[A-Za-z0-9_.:!\- ]{0,64}\}"
     r"|%[sdr]|%\([A-Za-z0-9_]{1,64}\)[sd]|%[A-Za-z_][A-Za-z0-9_]{0,64}%|%\{[^}]{0,100}\}|%[A-Za-z]"
     r"|<[^<>]{0,100}>|@[A-Za-z0-9_]{1,64}@|\[[A-Za-z0-9_ .\-]{0,64}\]|\([A-Za-z0-9_ .\-]{0,64}\)|!\w{1,32}.{0,100}"
     r"|[*]{2,}|[x]{3,}|[.]{2,}|[-_?#=~+]{1,}|\u2022+|[*x.]{3,4}\S{0,4}"
@@ -124,7 +125,7 @@ _FILE = (
     r"|[\w-]{1,64}\.(?:pem|key|crt|cer|txt|json|ya?ml|env|conf|ini|toml|py|js|sh|so|gpg|asc|service|path)"
 )
 _ADDRESS = r"(?i:[a-z][a-z0-9+.-]{1,20}://[^\s@]{1,500}|arn:aws[a-z-]{0,10}:.{1,300}|(?:vault|op|ssm|awssm|gcpsm|secret|keyring|ref):.{1,300})"
-_WORDS = r"[A-Za-z]{1,40}(?:[-_. /:][A-Za-z]{1,40}){0,12}"
+_WORDS = r"[A-Za-z]{1,40}(?:[-_. /:|][A-Za-z]{1,40}){0,12}"
 # Words and short numbers with dashes between them: a name, not a random text.
 _IDENTIFIER = r"(?:[A-Z]?[a-z]{2,24}|[A-Z]{2,24}|v?[0-9]{1,4})(?:[-_./:](?:[A-Z]?[a-z]{1,24}|[A-Z]{1,24}|v?[0-9]{1,4}|[a-z]{2,16}[0-9]{1,2})){1,12}"
 _UUID = r"(?i:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})"
@@ -154,7 +155,8 @@ def _kinds_of_letters(value: str) -> int:
 
 def strength(value: str) -> int:
     """How much *value* looks like a secret: 0 a word or a name, 1 maybe, 2 surely (mixed or random)."""
-    value = value[:512]
+    # The beginning tells enough.
+    value = value[:128]
     if len(value) < 6 or matches(_WORDS, value):
         # Letters alone may be random too: many changes of case, or no vowel in a long run.
         changes = sum(one.islower() != other.islower() for one, other in zip(value, value[1:]))
@@ -192,7 +194,9 @@ def judge(name: str, value: str, quoted: bool, plain: bool) -> tuple[str, bool] 
     if kind == PASSWORD:
         if matches(_FILE, value) and value.count("/") != 1 and power < 2:
             return None
-        if power == 0 and (_prose(value) or value.isdigit() or not (quoted or plain)):
+        # Some do use such a word; and in code it is another variable's name.
+        weak = value.lower() in ("secret", "password", "passwd", "token", "key") and (quoted or plain) and value.lower() not in name.lower()
+        if power == 0 and not weak and (_prose(value) or value.isdigit() or not (quoted or plain)):
             return None
         if any(map(str.isspace, value)) and _prose(value):
             return None

@@ -184,7 +184,10 @@ class Redactor:
         if isinstance(value, (dict, list, tuple)) and depth >= MAX_DEPTH:
             return "(nested too deeply)"
         if isinstance(value, dict):
-            return {self.text(key) if isinstance(key, str) else key: self._under(key, item, depth + 1) for key, item in value.items()}
+            # {"name": "DB_PASSWORD", "value": "x"}
+            other = value.get("name") if isinstance(value.get("value"), str) else None
+            names = {"value": other} if isinstance(other, str) else {}
+            return {self.text(key) if isinstance(key, str) else key: self._under(names.get(key, key), item, depth + 1) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             before = [None, *value]
             return [self._behind(before[number], item, depth + 1) for number, item in enumerate(value)]

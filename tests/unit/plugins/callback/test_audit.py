@@ -1,0 +1,324 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's log has one record for each result, no secret, the published form, and no record is lost without a word."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import jsonschema
+import pytest
+import yaml
+from ansible import constants
+from ansible.cli.playbook import PlaybookCLI  # noqa: F401  # sets up what the command line sets up
+from ansible.inventory.host import Host
+
+from ansible_collections.day2.codex.plugins.callback import audit
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import records
+from ansible_collections.day2.codex.plugins.module_utils._trail.verify import verify
+from ansible_collections.day2.codex.plugins.plugin_utils import _audit
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+SECRET = "planted-4d1f0c9e8b7a"
+HASH = "ab" * 32
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+class Task:
+    """As much of Ansible's task as the callback looks at. The real one needs the collection to be installed."""
+
+    _role = None
+
+    def __init__(self, action: str) -> None:
+        self.action = action.rpartition(".")[2]
+        self.resolved_action = action
+
+    def get_name(self) -> str:
+        return "a task"
+
+    def get_path(self) -> str:
+        return "/srv/site.yml:7"
+
+
+class Result:
+    """A task's result in the form in which ansible-core 2.17 and 2.18 hand it over."""
+
+    def __init__(self, action: str, args: dict[str, t.Any], result: dict[str, t.Any], **fields: t.Any) -> None:
+        self._task = Task(action)
+        self._host = Host("web1")
+        self._result = result
+        self._task_fields = {"name": "a task", "args": args, "check_mode": False, **fields}
+
+
+@pytest.fixture(autouse=True)
+def old_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_TASK_RAN", False)
+    for name in list(os.environ):
+        if name.startswith(("DAY2_CODEX_", "AWX_", "TOWER_", "JOB_ID")):
+            monkeypatch.delenv(name)
+    # What the callback sets in its own process.
+    for name in ("DAY2_CODEX_CONTROLLER_HEAD", "DAY2_CODEX_AUDIT_LOG"):
+        monkeypatch.setenv(name, "")
+
+
+def _plugin(monkeypatch: pytest.MonkeyPatch, log: pathlib.Path, **options: str) -> audit.CallbackModule:
+    monkeypatch.setenv("DAY2_CODEX_AUDIT_LOG", str(log))
+    for name, value in options.items():
+        monkeypatch.setenv(f"DAY2_CODEX_AUDIT_{name.upper()}", value)
+    constants.config.initialize_plugin_configuration_definitions("callback", "day2.codex.audit", yaml.safe_load(audit.DOCUMENTATION)["options"])
+    plugin = audit.CallbackModule()
+    plugin._load_name = "day2.codex.audit"
+    plugin.set_options()
+    return plugin
+
+
+def _started(monkeypatch: pytest.MonkeyPatch, log: pathlib.Path, **options: str) -> audit.CallbackModule:
+    plugin = _plugin(monkeypatch, log, **options)
+    plugin._begin("site.yml", None)
+    return plugin
+
+
+def _written(plugin: audit.CallbackModule, log: pathlib.Path) -> list[dict[str, t.Any]]:
+    plugin._settle()
+    return list(records(str(log)))
+
+
+def _ours(result: dict[str, t.Any], **args: t.Any) -> Result:
+    return Result("day2.codex.slice", args, result)
+
+
+APPLIED = {
+    "outcome": "applied", "msg": "Applied.", "changed": True, "run_id": "20260115T031500Z-9f86d081", "audit": {"seq": 4, "hash": HASH}, "patch": "--- a\n+++ b\n",
+    "plan": {"id": "p", "slice_sha256": HASH, "base_sha256": HASH, "patch_sha256": HASH, "files": [{"path": "a", "operation": "modify"}], "added": 1, "removed": 1},
+    "commands": [{"command": "cat x", "status": "denied", "reason": "no"}], "usage": {"requests": 2, "total_tokens": 48},
+    "validation": [{"name": "v", "kind": "must_hold", "stage": "live", "ok": True}],
+}  # fmt: skip
+
+
+def test_every_record_has_the_published_form_and_the_chain_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "made" / "audit.jsonl"
+    plugin = _started(monkeypatch, log, include="all")
+    plugin.v2_runner_on_ok(_ours(APPLIED, slice={"name": "s"}, prefix="/p"))
+    plugin.v2_runner_on_ok(Result("ansible.builtin.debug", {"msg": "x"}, {"msg": "x"}))
+    plugin.v2_runner_on_failed(Result("ansible.builtin.command", {"_raw_params": "false"}, {"msg": "non-zero", "rc": 1}))
+    plugin.v2_runner_on_unreachable(Result("ansible.builtin.ping", {}, {"msg": "no route", "unreachable": True}))
+    plugin.v2_runner_on_skipped(Result("ansible.builtin.ping", {}, {"skipped": True}))
+    schema = json.loads((ROOT / "schemas/audit-record.schema.json").read_text("utf-8"))
+    found = _written(plugin, log)
+    for record in found:
+        jsonschema.validate(record, schema)
+    assert [record["result"].get("status") for record in found] == [None, "ok", "ok", "failed", "unreachable", "skipped"]
+    assert verify(str(log)).verified
+    assert log.stat().st_mode & 0o777 == 0o640
+    ours = found[1]
+    assert ours["host_head"] == {"log": "/p/var/log/codex-ops/audit.jsonl", "seq": 4, "hash": HASH}
+    assert (ours["run_id"], ours["input"]["slice"], ours["diff"]["sha256"]) == ("20260115T031500Z-9f86d081", "s", HASH)
+    assert ours["attempts"][0]["status"] == "denied" and ours["usage"]["total_tokens"] == 48 and ours["validation"][0]["ok"]
+    assert (ours["task_host"], ours["task"], ours["module"], ours["playbook"]) == ("web1", "a task", "day2.codex.slice", "site.yml")
+
+
+def test_only_tasks_of_the_collection_are_recorded_unless_all_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    plugin.v2_runner_on_ok(Result("ansible.builtin.debug", {"msg": "x"}, {"msg": "x"}))
+    plugin.v2_runner_on_skipped(_ours({"skipped": True}))
+    plugin.v2_runner_on_ok(Result("ansible.builtin.async_status", {"jid": "1"}, {"finished": 0}))
+    plugin.v2_runner_on_ok(Result("ansible.builtin.async_status", {"jid": "1"}, {**APPLIED, "finished": 1}))
+    assert [record.get("module") for record in _written(plugin, log)] == [None, "ansible.builtin.async_status"]
+    assert _written(plugin, log)[1]["host_head"]["seq"] == 4
+
+
+def test_a_result_of_another_module_that_looks_like_ours_sets_no_head(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, include="all")
+    plugin.v2_runner_on_ok(Result("ansible.builtin.command", {}, APPLIED))
+    record = _written(plugin, log)[1]
+    assert record["host_head"] is None and record["run_id"] is None
+
+
+@pytest.mark.parametrize("audit_", [None, 7, {"seq": 0, "hash": HASH}, {"seq": True, "hash": HASH}, {"seq": 1, "hash": "x"}, {"seq": "1", "hash": HASH}])
+def test_what_is_no_head_is_not_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, audit_: object) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    plugin.v2_runner_on_ok(_ours({**APPLIED, "audit": audit_}))
+    assert _written(plugin, log)[1]["host_head"] is None
+
+
+@pytest.mark.parametrize(
+    ("action", "args", "result", "fields"),
+    [
+        ("day2.codex.exec", {"api_key": SECRET, "prompt": f"use {SECRET}"}, {"msg": f"refused: {SECRET}"}, {}),
+        ("day2.codex.exec", {"db_password": SECRET}, {"msg": "x"}, {}),
+        ("day2.codex.exec", {"inputs": {"clientSecret": SECRET}}, {"msg": "x"}, {}),
+        ("day2.codex.exec", {"inputs": [{"name": "smtp_password", "value": SECRET}]}, {"msg": "x"}, {}),
+        ("day2.codex.exec", {"prompt": "p"}, {"msg": f"Authorization: Bearer {SECRET}{SECRET}"}, {}),
+        ("day2.codex.exec", {"prompt": SECRET}, {"msg": SECRET}, {"no_log": True}),
+        ("day2.codex.exec", {"prompt": SECRET}, {"censored": "hidden"}, {}),
+        ("ansible.builtin.uri", {"url_password": SECRET, "url": "x"}, {"msg": SECRET, "invocation": {"module_args": {"url_password": HIDDEN}}}, {}),
+        ("ansible.builtin.user", {"update": SECRET}, {"msg": f"bad {SECRET}", "invocation": {"module_args": {"update": HIDDEN}}}, {}),
+        ("ansible.builtin.copy", {"content": SECRET, "dest": "/x"}, {"msg": "ok", "diff": {"after": SECRET}}, {}),
+        ("ansible.builtin.command", {"_raw_params": f"login {SECRET}"}, {"stdout": SECRET, "stderr": SECRET, "cmd": SECRET}, {}),
+        ("ansible.builtin.set_fact", {"a_fact": SECRET}, {"ansible_facts": {"a_fact": SECRET}}, {}),
+    ],
+)
+def test_no_secret_is_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, action: str, args: dict[str, t.Any], result: dict[str, t.Any], fields: dict[str, t.Any]
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, include="all")
+    plugin.v2_runner_on_failed(Result(action, args, result, **fields))
+    assert len(_written(plugin, log)) == 2
+    assert SECRET not in log.read_text("ascii")
+
+
+def test_what_one_task_was_given_in_secret_stays_secret_in_the_records_of_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    plugin.v2_runner_on_ok(_ours({"msg": f"before: {SECRET}x"}))
+    plugin.v2_runner_on_ok(_ours({"msg": "x"}, api_key=SECRET))
+    plugin.v2_runner_on_ok(_ours({"msg": f"before: {SECRET}x"}))
+    assert SECRET not in log.read_text("ascii").splitlines()[-1] if _written(plugin, log) else False
+
+
+def test_each_item_of_a_loop_is_an_operation_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    items = [{**APPLIED, "item": "a"}, {"outcome": "rejected", "msg": "no", "item": "b"}, {"skipped": True, "item": "c"}, {"censored": "x", "item": SECRET}]
+    plugin.v2_runner_on_failed(Result("day2.codex.slice", {"src": "{{ item }}"}, {"results": items, "msg": "all"}, loop="{{ x }}"))
+    found = _written(plugin, log)[1:]
+    assert [(record.get("item"), record["result"]["status"]) for record in found] == [("a", "ok"), ("b", "failed"), (None, "failed")]
+    assert SECRET not in log.read_text("ascii")
+
+
+class Odd:
+    """What no JSON can carry, and must never be turned into text."""
+
+    def __str__(self) -> str:
+        return SECRET
+
+    __repr__ = __str__
+
+
+def test_anything_becomes_a_record_of_bounded_size(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    deep: t.Any = []
+    for _level in range(500):
+        deep = [deep]
+    odd = {"deep": deep, "odd": Odd(), 7: b"\xff\0", "nan": float("nan"), "big": 2**80, "lone": "\udcff", "wide": ["x" * 100] * 50000, "long": "y" * 3000000}
+    plugin.v2_runner_on_ok(_ours({**APPLIED, "commands": [{"command": "z" * 5000, "status": "denied"}] * 100}, inputs=odd))
+    record = _written(plugin, log)[1]
+    text = log.read_text("ascii")
+    assert SECRET not in text
+    assert len(text) < 6 * 2 * _audit.MAX_ALL
+    assert record["options"]["inputs"]["odd"] == "(Odd)"
+    assert record["result"]["left_out"]
+    jsonschema.validate(record, json.loads((ROOT / "schemas/audit-record.schema.json").read_text("utf-8")))
+
+
+def test_a_log_that_cannot_be_written_stops_everything_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    plugin = _plugin(monkeypatch, tmp_path / "file" / "audit.jsonl")
+    with pytest.raises(SystemExit) as stopped:
+        plugin.v2_playbook_on_start(None)
+    assert stopped.value.code == 1
+    assert "Nothing was run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{"mode": "lax"}, {"include": "some"}, {"sinks": "syslog"}, {"sinks": "mail"}, {"max_bytes": "x"}])
+def test_an_option_that_is_wrong_stops_everything_too(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, options: dict[str, str]) -> None:
+    plugin = _plugin(monkeypatch, tmp_path / "audit.jsonl", **options)
+    with pytest.raises(SystemExit):
+        plugin.v2_playbook_on_start(None)
+    assert not (tmp_path / "audit.jsonl").exists()
+
+
+def test_in_strict_mode_no_task_starts_after_a_record_was_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    log.rename(tmp_path / "away")
+    log.mkdir()
+    with pytest.raises(SystemExit):
+        plugin.v2_runner_on_ok(_ours(APPLIED))
+        plugin.v2_playbook_on_task_start(None, False)
+
+
+def test_in_warn_mode_the_play_goes_on_and_the_loss_is_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, mode="warn")
+    log.rename(tmp_path / "away")
+    log.mkdir()
+    for _number in range(3):
+        plugin.v2_runner_on_ok(_ours(APPLIED))
+        plugin.v2_playbook_on_task_start(None, False)
+    log.rmdir()
+    (tmp_path / "away").rename(log)
+    plugin.v2_playbook_on_stats(type("Stats", (), {"processed": {}, "summarize": dict})())
+    assert capsys.readouterr().err.count("cannot be kept") == 1
+    assert _written(plugin, log)[-1]["result"]["records_lost"] == 3
+
+
+def test_a_log_that_is_replaced_while_the_play_runs_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    log.unlink()
+    with pytest.raises(SystemExit):
+        plugin.v2_runner_on_ok(_ours(APPLIED))
+        plugin.v2_playbook_on_task_start(None, False)
+    assert "cut or replaced" in capsys.readouterr().err
+
+
+def test_what_ansible_hands_over_wrongly_is_not_swallowed(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    plugin = _started(monkeypatch, tmp_path / "audit.jsonl")
+    broken = _ours(APPLIED)
+    del broken._task_fields
+    with pytest.raises(SystemExit):
+        plugin.v2_runner_on_ok(broken)
+
+
+def test_the_head_is_handed_to_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    plugin.v2_runner_on_ok(_ours(APPLIED))
+    last = _written(plugin, log)[-1]
+    assert os.environ["DAY2_CODEX_CONTROLLER_HEAD"] == f"{_audit.log_id(str(log))}:{last['seq']}:{last['hash']}"
+
+
+def test_a_large_log_is_rotated_and_the_chain_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    for _run in range(3):
+        _started(monkeypatch, log, max_bytes="1")._settle()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.jsonl", "audit.jsonl.000000000001", "audit.jsonl.000000000002"]
+    assert verify(str(log))[:3] == (True, verify(str(log)).head, 3)
+
+
+def test_awx_is_named_by_its_job_and_user_and_its_passwords_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_ID", "42")
+    monkeypatch.setenv("AWX_HOST", "https://awx.example.com")
+    monkeypatch.setenv("TOWER_PASSWORD", SECRET)
+    monkeypatch.setenv("AWX_OAUTH_TOKEN", SECRET)
+    job, user = _audit.caller({"awx_user_name": "ada", "awx_job_template_name": "Inbox", "awx_webhook_payload": SECRET})
+    assert job == "42"
+    assert user["via"]["awx_user"] == "ada" and user["via"]["awx_host"] == "https://awx.example.com"
+    assert SECRET not in json.dumps(user)
+    assert _audit.caller({"awx_job_id": 7})[0] == "7"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("password", True), ("smtp_password", True), ("clientSecret", True), ("api-key", True), ("GITHUB_TOKEN", True), ("privateKey", True),
+        ("password_file", False), ("tokens", False), ("key", False), ("passenger", False), ("compass", False), ("api_key_file", False), ("author", False),
+    ],
+)  # fmt: skip
+def test_names_of_secrets_are_told_from_others(name: str, secret: bool) -> None:
+    assert _audit.secret_name(name) is secret
