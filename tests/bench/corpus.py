@@ -95,9 +95,10 @@ AROUND = (
     ("install.sh", "curl -s https://api.example.com/v1/items?k={}"),
 )
 NAMES = (
-    "password", "DB_PASSWORD", "spring.datasource.password", "MYSQL_ROOT_PASSWORD", "userPassword", "passwd", "PGPASSWORD", "smtp_pass", "ldap_bind_pwd", "passphrase",
-    "client_secret", "clientSecret", "SECRET_KEY", "app-secret", "webhook_secret", "api_key", "apiKey", "X_API_KEY", "access_token", "authToken", "refresh_token",
-    "encryption_key", "private_key", "aws_secret_access_key", "secret_access_key", "AccountKey", "SECRET_KEY_BASE", "JWT_SECRET", "db.credentials", "GITLAB_TOKEN",
+    "password", "DB_PASSWORD", "spring.datasource.password", "MYSQL_ROOT_PASSWORD", "userPassword", "passwd", "PGPASSWORD", "smtp_pass",
+    "ldap_bind_pwd", "passphrase", "client_secret", "clientSecret", "SECRET_KEY", "app-secret", "webhook_secret", "api_key", "apiKey", "X_API_KEY",
+    "access_token", "authToken", "refresh_token", "encryption_key", "private_key", "aws_secret_access_key", "secret_access_key", "AccountKey",
+    "SECRET_KEY_BASE", "JWT_SECRET", "db.credentials", "GITLAB_TOKEN",
 )  # fmt: skip
 #: How an assignment is written.
 FORMS = (
@@ -177,7 +178,8 @@ def _places(dice: Dice) -> t.Iterator[Case]:
     for form in ("url: https://hooks.slack.com/services/{}", '{{"hook": "https://hooks.slack.com/services/{}"}}'):
         yield Case("webhook", "w.yml", form.format(hook), (hook,))
     storage = d.text(86, B64) + "=="
-    yield Case("azure_key", "a.env", f"CONN=DefaultEndpointsProtocol=https;AccountName=x;AccountKey={storage};EndpointSuffix=core.windows.net", (storage,))
+    connection = f"CONN=DefaultEndpointsProtocol=https;AccountName=x;AccountKey={storage};EndpointSuffix=core.windows.net"
+    yield Case("azure_key", "a.env", connection, (storage,))
     signature = urllib.parse.quote(d.text(43, B64) + "=", safe="")
     yield Case("azure_signature", "a.log", f"GET https://x.blob.core.windows.net/c/b?sv=2021-08-06&se=2025-01-01&sr=b&sp=r&sig={signature}", (signature,))
     login = base64.b64encode(f"bob:{d.password()}".encode()).decode()
@@ -205,43 +207,110 @@ def cases(seed: int = 1) -> list[Case]:
 
 # --- what is ordinary -------------------------------------------------------------------------------------------------
 
-_AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36", "curl/8.5.0", "kube-probe/1.29", "python-requests/2.31.0")
-_WORDS = "session unit service network token password key secret started stopped failed reading writing queue worker request cache index authentication for user by the of".split()
+_AGENTS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36",
+    "curl/8.5.0",
+    "kube-probe/1.29",
+    "python-requests/2.31.0",
+)
+_WORDS = (
+    "session unit service network token password key secret started stopped failed reading writing queue worker request cache index "
+    "authentication for user by the of"
+).split()
+
+
+def _uuid(d: Dice) -> str:
+    return str(uuid.UUID(int=d.getrandbits(128)))
+
+
+def _clock(d: Dice) -> str:
+    return f"{d.randrange(24):02}:{d.randrange(60):02}:{d.randrange(60):02}"
 
 
 def _syslog(d: Dice) -> str:
-    stamp = f"Mar {d.randrange(1, 29):2} {d.randrange(24):02}:{d.randrange(60):02}:{d.randrange(60):02} web{d.randrange(9)}"
-    address, user, pid = f"10.{d.randrange(256)}.{d.randrange(256)}.{d.randrange(1, 255)}", d.choice(("root", "deploy", "bob", "invalid user admin")), d.randrange(300, 99999)
-    return f"{stamp} " + d.choice(
+    address, pid, number = f"10.{d.randrange(256)}.{d.randrange(256)}.{d.randrange(1, 255)}", d.randrange(300, 99999), d.randrange(1024, 65000)
+    user = d.choice(("root", "deploy", "bob", "invalid user admin"))
+    access = f"kube-api-access-{d.text(5, HEX)}"
+    return f"Mar {d.randrange(1, 29):2} {_clock(d)} web{d.randrange(9)} " + d.choice(
         (
-            f"sshd[{pid}]: Failed password for {user} from {address} port {d.randrange(1024, 65000)} ssh2",
-            f"sshd[{pid}]: Accepted publickey for deploy from {address} port {d.randrange(1024, 65000)} ssh2: ED25519 SHA256:{d.text(43, B64)}",
+            f"sshd[{pid}]: Failed password for {user} from {address} port {number} ssh2",
+            f"sshd[{pid}]: Accepted publickey for deploy from {address} port {number} ssh2: ED25519 SHA256:{d.text(43, B64)}",
             f"sshd[{pid}]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={address}  user=root",
-            f"systemd[1]: Starting systemd-ask-password-console.service - Dispatch Password Requests to Console...",
+            "systemd[1]: Starting systemd-ask-password-console.service - Dispatch Password Requests to Console...",
             f"sudo[{pid}]:   bob : TTY=pts/0 ; PWD=/home/bob ; USER=root ; COMMAND=/usr/bin/systemctl restart nginx",
             f"CRON[{pid}]: (root) CMD (test -x /usr/sbin/anacron || {{ cd / && run-parts --report /etc/cron.daily; }})",
-            f"kernel: [{d.randrange(99999)}.{d.randrange(999999):06}] audit: type=1400 audit({d.randrange(10**9)}.{d.randrange(999)}:{pid}): apparmor=\"DENIED\" operation=\"open\" pid={pid}",
+            f'kernel: [{number}.{pid:06}] audit: type=1400 audit({d.randrange(10**9)}.{pid}): apparmor="DENIED" operation="open" pid={pid}',
             f"passwd[{pid}]: password for 'bob' changed by 'root'",
             f"gpg-agent[{pid}]: gpg-agent (GnuPG) 2.2.40 starting in supervised mode; max_passphrase_days: 0",
-            f"kubelet[{pid}]: I0302 reconciler.go:224 operationExecutor.VerifyControllerAttachedVolume started for volume \"kube-api-access-{d.text(5, HEX)}\" (UniqueName: \"kubernetes.io/projected/{uuid.UUID(int=d.getrandbits(128))}-kube-api-access\")",
+            f'kubelet[{pid}]: I0302 reconciler.go:224 operationExecutor.VerifyControllerAttachedVolume started for volume "{access}" '
+            f'(UniqueName: "kubernetes.io/projected/{_uuid(d)}-{access}")',
             f"vault[{pid}]: token_ttl=3600 token_policies=[default] secret_name=app-config auth_method: kubernetes key_size: 2048",
         )
     )
 
 
 def _access(d: Dice) -> str:
-    path = d.choice(("/", "/api/v1/items/%s" % uuid.UUID(int=d.getrandbits(128)), "/static/app.%s.js" % d.text(20, HEX), "/login?next=%2Fhome", "/oauth/token", "/password/reset", "/keys?page=2&sort=key"))
-    return f'10.{d.randrange(256)}.0.{d.randrange(256)} - - [02/Mar/2025:10:{d.randrange(60):02}:{d.randrange(60):02} +0000] "{d.choice(("GET", "POST"))} {path} HTTP/1.1" {d.choice((200, 304, 401, 404))} {d.randrange(99999)} "https://www.example.com/search?q=token+key" "{d.choice(_AGENTS)}"'
+    path = d.choice(
+        (
+            "/",
+            f"/api/v1/items/{_uuid(d)}",
+            f"/static/app.{d.text(20, HEX)}.js",
+            "/login?next=%2Fhome",
+            "/oauth/token",
+            "/password/reset",
+            "/keys?page=2&sort=key",
+        )
+    )
+    answer = f"{d.choice((200, 304, 401, 404))} {d.randrange(99999)}"
+    return (
+        f"10.{d.randrange(256)}.0.{d.randrange(256)} - - [02/Mar/2025:{_clock(d)} +0000] "
+        f'"{d.choice(("GET", "POST"))} {path} HTTP/1.1" {answer} "https://www.example.com/search?q=token+key" "{d.choice(_AGENTS)}"'
+    )
 
 
 def _journal(d: Dice) -> str:
+    cursor = ";".join(f"{name}={d.text(length, HEX)}" for name, length in (("s", 32), ("i", 5), ("b", 32), ("m", 9), ("t", 13), ("x", 16)))
     return json.dumps(
         {
-            "__CURSOR": f"s={d.text(32, HEX)};i={d.text(5, HEX)};b={d.text(32, HEX)};m={d.text(9, HEX)};t={d.text(13, HEX)};x={d.text(16, HEX)}",
-            "_BOOT_ID": d.text(32, HEX), "_MACHINE_ID": d.text(32, HEX), "PRIORITY": "6", "_PID": str(d.randrange(99999)), "_SYSTEMD_UNIT": "user@1000.service",
-            "_CMDLINE": "/usr/bin/ssh-agent -D -a /run/user/1000/openssh_agent", "MESSAGE": " ".join(d.choices(_WORDS, k=9)), "_CAP_EFFECTIVE": "1ffffffffff",
+            "__CURSOR": cursor, "_BOOT_ID": d.text(32, HEX), "_MACHINE_ID": d.text(32, HEX), "PRIORITY": "6", "_PID": str(d.randrange(99999)),
+            "_SYSTEMD_UNIT": "user@1000.service", "_CMDLINE": "/usr/bin/ssh-agent -D -a /run/user/1000/openssh_agent",
+            "MESSAGE": " ".join(d.choices(_WORDS, k=9)), "_CAP_EFFECTIVE": "1ffffffffff",
         }
     )  # fmt: skip
+
+
+def _kubernetes(d: Dice) -> str:
+    pod = f"inbox-{d.text(9, '0123456789bcdf')}-{d.text(5, 'bcdfghjklmnpqrstvwxz2456789')}"
+    return f"{d.randrange(2, 28)}m " + d.choice(
+        (
+            f'Normal Pulled pod/{pod} Container image "registry.example.com/inbox@sha256:{d.text(64, HEX)}" already present on machine',
+            f'Warning FailedMount pod/{pod} MountVolume.SetUp failed for volume "tls" : secret "inbox-tls-v{d.randrange(9)}" not found',
+            f"Warning BackOff pod/{pod} Back-off restarting failed container=app pod={pod}_default({_uuid(d)})",
+            f"I0302 {_clock(d)}.{d.randrange(999999):06}       1 token.go:{d.randrange(99)}] serviceaccount token for {pod} refreshed, expires in 3607s",
+            f'{{"kind":"Event","auditID":"{_uuid(d)}","verb":"list","requestURI":"/api/v1/namespaces/default/secrets?limit=500","user":'
+            f'{{"username":"system:serviceaccount:default:app","uid":"{_uuid(d)}"}},"objectRef":{{"resource":"secrets","name":"app-db"}}}}',
+            f"containerd: time=\"2025-03-02T{_clock(d)}Z\" level=info msg=\"StartContainer for \\\"{d.text(64, HEX)}\\\" returns successfully\"",
+            f"etcd: revision={d.randrange(10**7)} key=/registry/secrets/default/app-db lease={d.text(16, HEX)}",
+        )
+    )
+
+
+def _ansible(d: Dice) -> str:
+    host = f"web{d.randrange(9)}"
+    return d.choice(
+        (
+            f"TASK [base : Set the password of {d.choice(_WORDS)}] *****************************",
+            f"changed: [{host}] => (item=/etc/app/{d.choice(_WORDS)}.conf)",
+            f'ok: [{host}] => {{"changed": false, "checksum": "{d.text(40, HEX)}", "dest": "/etc/app.conf", "mode": "0644", "owner": "root"}}',
+            f'ok: [{host}] => {{"ansible_facts": {{"ansible_machine_id": "{d.text(32, HEX)}", "ansible_ssh_host_key_ed25519_public": '
+            f'"AAAAC3NzaC1lZDI1NTE5AAAA{d.text(44, B64)}"}}, "changed": false}}',
+            f'fatal: [{host}]: FAILED! => {{"censored": "the output has been hidden due to the fact that \'no_log: true\' was specified"}}',
+            '    "api_token": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",',
+            f"<{host}> SSH: EXEC ssh -C -o ControlMaster=auto -o KbdInteractiveAuthentication=no -o PasswordAuthentication=no -o ConnectTimeout=10 "
+            f"-o 'ControlPath=\"/home/deploy/.ansible/cp/{d.text(10, HEX)}\"' {host} '/bin/sh -c '\"'\"'echo ~deploy && sleep 0'\"'\"''",
+            f"{host} : ok={d.randrange(99)} changed={d.randrange(9)} unreachable=0 failed=0 skipped={d.randrange(9)} rescued=0 ignored=0",
+        )
+    )
 
 
 def _trace(d: Dice) -> str:
@@ -250,29 +319,47 @@ def _trace(d: Dice) -> str:
         lines += [f'  File "/srv/app/lib/{d.choice(_WORDS)}.py", line {d.randrange(900)}, in {d.choice(_WORDS)}_{d.choice(_WORDS)}']
         right = d.choice(("self.token", "get_password()", 'os.environ["API_KEY"]', "settings.SECRET_KEY", "password"))
         lines += [f"    {d.choice(_WORDS)} = {right}"]
-    lines += [d.choice(("KeyError: 'token'", "ValueError: invalid token: expected ',' or '}'", "AuthenticationError: password: required", "TypeError: key must be str"))]
-    lines += [f"\tat com.example.auth.TokenProvider.resolve(TokenProvider.java:{d.randrange(500)})", f"\tat org.app.SecretKeyFactory$1.run(SecretKeyFactory.java:{d.randrange(99)})"]
+    lines += [
+        d.choice(
+            (
+                "KeyError: 'token'",
+                "ValueError: invalid token: expected ',' or '}'",
+                "AuthenticationError: password: required",
+                "TypeError: key must be str",
+            )
+        ),
+        f"\tat com.example.auth.TokenProvider.resolve(TokenProvider.java:{d.randrange(500)})",
+        f"\tat org.app.SecretKeyFactory$1.run(SecretKeyFactory.java:{d.randrange(99)}) ~[app-{d.randrange(9)}.jar!/:{d.text(8, HEX)}]",
+    ]
     return "\n".join(lines)
 
 
+_PLAIN = (
+    "password_file: /run/secrets/db", "token_ttl: 3600", "secret_name: app-tls", "api_key: ${API_KEY}", "password: '{{ vault_db_password }}'",
+    "PASSWORD=$DB_PASSWORD", "private_key_path: /etc/ssl/private/host.pem", "ssl_certificate_key /etc/nginx/tls.key;",
+    "secretKeyRef: {name: app, key: password}", "passwd: files systemd", "auth: basic", "PasswordAuthentication no",
+    "AuthorizedKeysFile .ssh/authorized_keys", 'type: "password" autocomplete="current-password"', "key: value", "tokens: 12",
+    "Enter your password: ", "token: <none>", "secret: ********", "password=xxxxxxxx", "PASS: test_token_parser_12 (0.01s)",
+    "ok 12 - password: rejects an empty one", "Access token: expired", "error: unexpected token: 'else'", "pass: 120, fail: 3",
+    "http://[2001:db8::1]:8080/metrics https://example.com:8443/a@2x.png mailto:ops@example.com git@github.com:a/b.git",
+)  # fmt: skip
+
+
 def _misc(d: Dice) -> str:
+    word = d.choice(_WORDS)
     return d.choice(
         (
             f"commit {d.text(40, HEX)}",
-            f"{d.text(64, HEX)}  packages/{d.choice(_WORDS)}-{d.randrange(9)}.{d.randrange(20)}.{d.randrange(9)}.tar.gz",
-            f"ii  lib{d.choice(_WORDS)}{d.randrange(9)}:amd64  {d.randrange(9)}.{d.randrange(30)}-{d.randrange(9)}+deb12u{d.randrange(5)}  amd64  shared library for {d.choice(_WORDS)}",
+            f"{d.text(64, HEX)}  packages/{word}-{d.randrange(9)}.{d.randrange(20)}.{d.randrange(9)}.tar.gz",
+            f"ii  lib{word}{d.randrange(9)}:amd64  {d.randrange(9)}.{d.randrange(30)}-{d.randrange(9)}+deb12u{d.randrange(5)}  amd64  shared library",
             f'    "integrity": "sha512-{d.text(86, B64)}==",',
             f"requests==2.31.0 --hash=sha256:{d.text(64, HEX)}",
-            f"request_id={uuid.UUID(int=d.getrandbits(128))} trace_id={d.text(32, HEX)} span_id={d.text(16, HEX)} status=200 max_tokens=4096 input_tokens: {d.randrange(9999)}",
-            "password_file: /run/secrets/db", "token_ttl: 3600", "secret_name: app-tls", "api_key: ${API_KEY}", "password: '{{ vault_db_password }}'", "PASSWORD=$DB_PASSWORD",
-            "private_key_path: /etc/ssl/private/host.pem", "ssl_certificate_key /etc/nginx/tls.key;", "secretKeyRef: {name: app, key: password}", "passwd: files systemd",
-            "auth: basic", "PasswordAuthentication no", "AuthorizedKeysFile .ssh/authorized_keys", 'type: "password" autocomplete="current-password"', "key: value", "tokens: 12",
-            "Enter your password: ", "token: <none>", "secret: ********", "password=xxxxxxxx", "public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + d.text(43, ALNUM),
-            f"<img src=\"data:image/png;base64,{d.text(400, B64)}\">",
-            f"http://[2001:db8::1]:8080/metrics https://example.com:8443/a@2x.png mailto:ops@example.com git@github.com:a/b.git",
-            "PASS: test_token_parser_12 (0.01s)", "ok 12 - password: rejects an empty one", "Access token: expired", "error: unexpected token: 'else'", "pass: 120, fail: 3",
+            f"request_id={_uuid(d)} trace_id={d.text(32, HEX)} span_id={d.text(16, HEX)} status=200 max_tokens=4096 input_tokens: {d.randrange(9999)}",
+            "public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + d.text(43, ALNUM),
+            f'<img src="data:image/png;base64,{d.text(400, B64)}">',
+            d.choice(_PLAIN),
         )
-    )  # fmt: skip
+    )
 
 
 def _image(d: Dice) -> str:
@@ -282,7 +369,7 @@ def _image(d: Dice) -> str:
 def ordinary(size: int, seed: int = 2) -> str:
     """About *size* characters of logs without a secret."""
     dice = Dice(seed)
-    makers = [_syslog] * 40 + [_access] * 30 + [_journal] * 15 + [_trace] * 5 + [_misc] * 25 + [_image]
+    makers = [_syslog] * 40 + [_access] * 30 + [_journal] * 15 + [_kubernetes] * 15 + [_ansible] * 15 + [_trace] * 5 + [_misc] * 25 + [_image]
     pieces, length = [], 0
     while length < size:
         piece = dice.choice(makers)(dice)
