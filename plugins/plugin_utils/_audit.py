@@ -11,39 +11,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import functools
 import hashlib
 import os
 import re
 import typing as t
 
-from ansible_collections.day2.codex.plugins.module_utils._canonical import digest
+from ansible_collections.day2.codex.plugins.module_utils._canonical import canonical, digest
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import MIN_KNOWN, Redactor, marker
 from ansible_collections.day2.codex.plugins.module_utils._trail.who import who
+from ansible_collections.day2.codex.plugins.plugin_utils._audit_plain import Plain
 
 COLLECTION = "day2.codex."
 ASYNC_STATUS = "ansible.builtin.async_status"
 #: Where a host keeps its log, below the prefix.
 HOST_LOG = "var/log/codex-ops/audit.jsonl"
-#: Characters of one text, and of all that one task or result brings, that a record takes.
-MAX_TEXT = 8192
-MAX_ALL = 131072
-#: A text is looked through for secrets this far. A secret that begins within MAX_TEXT ends within this.
-_LOOKED_THROUGH = 65536
-MAX_DEPTH = 40
-# Texts up to this length, and so many of them, are remembered as they are shown.
-_SHORT = 200
-_REMEMBERED = 4096
-
 # What Ansible puts in the place of an option that its module marks as no_log.
 _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 # Marked no_log because it is opaque and long; the task gives only its path.
 _NOT_SECRET = frozenset({"cassette"})
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:pass|passwd|password|passphrase|pwd|secrets?|token|credentials?|authorization|(?:api|access|private|secret|signing|encryption)_?key)"
-    r"(?:$|_(?!file$|path$|name$|id$))"
-)
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]")
 _HASH = re.compile(r"[0-9a-f]{64}")
 # Fixed names only: others of AWX's variables hold passwords and tokens.
 _JOB_VARIABLES = ("awx_job_id", "tower_job_id")
@@ -56,115 +41,6 @@ _CLAIMS = (
     ("awx_host", (), ("AWX_HOST", "TOWER_HOST")),
     ("awx_inventory", ("awx_inventory_id", "tower_inventory_id"), ("INVENTORY_ID",)),
 )
-
-
-@functools.lru_cache(maxsize=4096)
-def secret_name(name: str) -> bool:
-    """Whether *name* is that of a secret, such as ``smtp_password`` or ``clientSecret``."""
-    return len(name) <= 200 and _SECRET_NAME.search(_WORDS.sub("_", name).lower()) is not None
-
-
-class Plain:
-    """Copies values into what JSON can carry, redacted, within a bound on depth and characters.
-
-    Ansible's own types are subclasses of plain ones. Anything else is named by its type and never turned into text: to do so
-    may decrypt a vaulted value.
-    """
-
-    def __init__(self, redactor: Redactor, seen: dict[str, str] | None = None) -> None:
-        self._redactor = redactor
-        self._seen = {} if seen is None else seen
-        self._room = MAX_ALL
-
-    @property
-    def full(self) -> bool:
-        """Whether something was left out."""
-        return self._room < 0
-
-    def text(self, value: str) -> str:
-        """*value*, redacted and cut."""
-        # str() of a subclass gives a plain copy; slicing does not in every version.
-        whole = str.__str__(value)
-        shown = self._seen.get(whole)
-        if shown is None:
-            shown = self._shown(whole)
-        self._room -= len(shown)
-        return shown if self._room >= 0 else "(left out: the record would be too large)"
-
-    def _shown(self, whole: str) -> str:
-        shown = self._redactor.text(whole[:_LOOKED_THROUGH])
-        if len(shown) > MAX_TEXT or len(whole) > _LOOKED_THROUGH:
-            shown = f"{shown[:MAX_TEXT]} (cut; {len(whole)} characters)"
-        if len(whole) <= _SHORT:
-            # Names of plays, tasks and hosts come again and again.
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen[whole] = shown
-        return shown
-
-    def data(self, value: t.Any, depth: int = 0) -> t.Any:
-        """A copy of *value*."""
-        if value is None or value is True or value is False:
-            return value
-        self._room -= 8
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, int):
-            return int(value) if -(2**53) < value < 2**53 else str(int(value))
-        if isinstance(value, float):
-            return float(value) if abs(value) < float("inf") else repr(float(value))
-        if isinstance(value, (bytes, bytearray)):
-            return self.text(bytes(value).decode("utf-8", "backslashreplace"))
-        if depth >= MAX_DEPTH:
-            return "(nested too deeply)"
-        if isinstance(value, dict):
-            return self._mapping(value, depth)
-        if isinstance(value, (list, tuple)):
-            found: list[t.Any] = []
-            for item in value:
-                if self._room < 0:
-                    found.append("(left out: the record would be too large)")
-                    break
-                found.append(self.data(item, depth + 1))
-            # What stands behind a telling word of a command line is hidden, too.
-            return self._redactor.data(found) if len(found) > 1 and all(isinstance(item, str) for item in found) else found
-        if isinstance(value, (datetime.date, datetime.time)):
-            return value.isoformat()
-        return f"({type(value).__name__})"
-
-    def _mapping(self, value: dict[t.Any, t.Any], depth: int) -> dict[str, t.Any]:
-        found: dict[str, t.Any] = {}
-        # A pair such as {name: smtp_password, value: ...} hides its value, too.
-        named = isinstance(value.get("name"), str) and secret_name(str.__str__(value["name"]))
-        for key, item in value.items():
-            if self._room < 0:
-                found["(left out)"] = "the record would be too large"
-                break
-            name = self.text(key if isinstance(key, str) else repr(key) if isinstance(key, (int, float)) else f"({type(key).__name__})")
-            if isinstance(item, (str, bytes)) and item and (secret_name(name) or (named and name == "value")):
-                found[name] = marker("option", self._plainest(item))
-            elif isinstance(item, str):
-                found[name] = self._behind(name, item)
-            else:
-                found[name] = self.data(item, depth + 1)
-        return found
-
-    def _behind(self, name: str, item: str) -> str:
-        """*item*, which stands under *name*: the room of redaction knows more telling names, and looks at the value too."""
-        whole, shown = str.__str__(item), self.text(item)
-        if shown != whole or len(whole) < MIN_KNOWN:
-            return shown
-        key = f"{name}\0{whole}"
-        known = self._seen.get(key)
-        if known is None:
-            known = str(self._redactor.data({name: whole})[name])
-            if len(key) <= _SHORT:
-                self._seen[key] = known
-        return known
-
-    @staticmethod
-    def _plainest(item: str | bytes) -> str:
-        return str.__str__(item) if isinstance(item, str) else bytes(item).decode("utf-8", "backslashreplace")
 
 
 @dataclasses.dataclass
@@ -276,7 +152,7 @@ class Recorder:
                 continue
             if shown.get(name) == _HIDDEN or (name == "api_key"):
                 secret.add(str(name))
-                text = Plain._plainest(value)
+                text = Plain.plainest(value)
                 if len(text) >= MIN_KNOWN and text != _HIDDEN and text not in self._known:
                     self._known.add(text)
                     self._redactor = Redactor(self._known)
@@ -291,7 +167,7 @@ class Recorder:
             if str(name).startswith("_ansible_"):
                 continue
             if name in secret:
-                options[name] = marker("option", Plain._plainest(value))
+                options[name] = marker("option", Plain.plainest(value))
             elif one.own:
                 options[name] = value
             elif name in shown:
@@ -347,6 +223,11 @@ class Recorder:
         for name in names:
             if name in result:
                 found[name] = plain.data(result[name])
+        if not isinstance(found.get("msg", ""), str):
+            # That of debug can be anything.
+            found["msg"] = canonical(found["msg"]).decode("ascii")
+        if not isinstance(found["outcome"], str):
+            found["outcome"] = one.status
         if "results" in result and isinstance(result["results"], list):
             found["items"] = len(result["results"])
         return found
@@ -361,29 +242,39 @@ class Recorder:
         plan = result.get("plan") if isinstance(result.get("plan"), dict) else {}
         # What is small has room of its own, so that a flood of the agent's words cannot push it out.
         small = self._plain()
-        record["run_id"] = small.data(result.get("run_id"))
+        record["run_id"] = small.word(result.get("run_id"))
         record["host_head"] = _head(result.get("audit"), shown.get("prefix") or one.args.get("prefix"))
         slice_ = one.args.get("slice")
         name = slice_.get("name") if isinstance(slice_, dict) else one.args.get("name") or one.args.get("src")
-        record["input"] = small.data({"slice": name, "slice_sha256": plan.get("slice_sha256"), "base_sha256": plan.get("base_sha256")})
+        record["input"] = {"slice": small.word(name), **{key: small.word(plan.get(key)) for key in ("slice_sha256", "base_sha256")}}
         patch = result.get("patch")
         record["diff"].update(
-            sha256=small.data(plan.get("patch_sha256")) or (digest(str.__str__(patch)) if isinstance(patch, str) and patch else None),
-            files=plain.data(plan.get("files") or []),
-            added=small.data(plan.get("added") or 0),
-            removed=small.data(plan.get("removed") or 0),
+            sha256=small.word(plan.get("patch_sha256")) or (digest(str.__str__(patch)) if isinstance(patch, str) and patch else None),
+            files=plain.rows(plan.get("files")),
+            added=_count(plan.get("added")) or 0,
+            removed=_count(plan.get("removed")) or 0,
         )
         usage = result.get("usage")
-        record["usage"] = {str(key): small.data(count) for key, count in usage.items() if isinstance(count, (int, float))} if isinstance(usage, dict) else {}
-        record["approval"] = small.data(result.get("approval"))
-        for field, key in (("validation", "validation"), ("attempts", "commands")):
-            if isinstance(result.get(key), list):
-                # What was left out is no item of its own.
-                record[field] = [item for item in plain.data(result[key]) if isinstance(item, dict)]
+        usage = usage if isinstance(usage, dict) else {}
+        record["usage"] = {small.text(str(key)): _count(count) for key, count in usage.items() if _count(count) is not None}
+        approval = result.get("approval")
+        record["approval"] = small.data(approval) if isinstance(approval, (dict, list)) else None
+        record["validation"] = plain.rows(result.get("validation"))
+        record["attempts"] = [_attempt(row) for row in plain.rows(result.get("commands"))]
         outcome = result.get("outcome")
         record["rollback"] = {"possible": outcome == "applied", "done": bool(result.get("rolled_back")) or outcome == "restored"}
-        if plain.full:
+        if plain.full or small.full:
             record["result"]["left_out"] = "This result is larger than a record may be; the host's own log has all of it."
+
+
+def _count(value: t.Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**53 else None
+
+
+def _attempt(row: dict[str, t.Any]) -> dict[str, t.Any]:
+    """*row* in the published form, whatever the host sent."""
+    found: dict[str, t.Any] = {key: row[key] if isinstance(row.get(key), str) else None for key in ("command", "reason")}
+    return {**found, "status": row["status"] if isinstance(row.get("status"), str) else "unknown", "exit_code": _count(row.get("exit_code"))}
 
 
 def _of_engine(one: Outcome) -> bool:
@@ -406,4 +297,3 @@ def _head(audit: t.Any, prefix: t.Any) -> dict[str, t.Any] | None:
     if not isinstance(log, str):
         log = os.path.join(str.__str__(prefix) if isinstance(prefix, str) and prefix else "/", HOST_LOG)
     return {"log": str.__str__(log)[:4096], "seq": int(audit["seq"]), "hash": str.__str__(audit["hash"])}
-

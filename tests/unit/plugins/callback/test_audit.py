@@ -21,9 +21,10 @@ from ansible.inventory.host import Host
 from ansible_collections.day2.codex.plugins.callback import audit
 from ansible_collections.day2.codex.plugins.module_utils._trail.log import records
 from ansible_collections.day2.codex.plugins.module_utils._trail.verify import verify
-from ansible_collections.day2.codex.plugins.plugin_utils import _audit
+from ansible_collections.day2.codex.plugins.plugin_utils import _audit, _audit_plain
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
+SCHEMA = json.loads((ROOT / "schemas/audit-record.schema.json").read_text("utf-8"))
 SECRET = "planted-4d1f0c9e8b7a"
 HASH = "ab" * 32
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -93,8 +94,12 @@ def _ours(result: dict[str, t.Any], **args: t.Any) -> Result:
 
 
 APPLIED = {
-    "outcome": "applied", "msg": "Applied.", "changed": True, "run_id": "20260115T031500Z-9f86d081", "audit": {"seq": 4, "hash": HASH}, "patch": "--- a\n+++ b\n",
-    "plan": {"id": "p", "slice_sha256": HASH, "base_sha256": HASH, "patch_sha256": HASH, "files": [{"path": "a", "operation": "modify"}], "added": 1, "removed": 1},
+    "outcome": "applied", "msg": "Applied.", "changed": True, "run_id": "20260115T031500Z-9f86d081", "audit": {"seq": 4, "hash": HASH},
+    "patch": "--- a\n+++ b\n",
+    "plan": {
+        "id": "p", "slice_sha256": HASH, "base_sha256": HASH, "patch_sha256": HASH, "added": 1, "removed": 1,
+        "files": [{"path": "a", "operation": "modify"}],
+    },
     "commands": [{"command": "cat x", "status": "denied", "reason": "no"}], "usage": {"requests": 2, "total_tokens": 48},
     "validation": [{"name": "v", "kind": "must_hold", "stage": "live", "ok": True}],
 }  # fmt: skip
@@ -108,10 +113,9 @@ def test_every_record_has_the_published_form_and_the_chain_holds(monkeypatch: py
     plugin.v2_runner_on_failed(Result("ansible.builtin.command", {"_raw_params": "false"}, {"msg": "non-zero", "rc": 1}))
     plugin.v2_runner_on_unreachable(Result("ansible.builtin.ping", {}, {"msg": "no route", "unreachable": True}))
     plugin.v2_runner_on_skipped(Result("ansible.builtin.ping", {}, {"skipped": True}))
-    schema = json.loads((ROOT / "schemas/audit-record.schema.json").read_text("utf-8"))
     found = _written(plugin, log)
     for record in found:
-        jsonschema.validate(record, schema)
+        jsonschema.validate(record, SCHEMA)
     assert [record["result"].get("status") for record in found] == [None, "ok", "ok", "failed", "unreachable", "skipped"]
     assert verify(str(log)).verified
     assert log.stat().st_mode & 0o777 == 0o640
@@ -215,10 +219,30 @@ def test_anything_becomes_a_record_of_bounded_size(monkeypatch: pytest.MonkeyPat
     record = _written(plugin, log)[1]
     text = log.read_text("ascii")
     assert SECRET not in text
-    assert len(text) < 6 * 2 * _audit.MAX_ALL
+    assert len(text) < 6 * 2 * _audit_plain.MAX_ALL
     assert record["options"]["inputs"]["odd"] == "(Odd)"
     assert record["result"]["left_out"]
-    jsonschema.validate(record, json.loads((ROOT / "schemas/audit-record.schema.json").read_text("utf-8")))
+    # What is in it is whole.
+    assert record["attempts"] and {attempt["command"] for attempt in record["attempts"]} == {"z" * 5000}
+    jsonschema.validate(record, SCHEMA)
+
+
+ANYTHING: list[t.Any] = [None, True, 7, 2**80, 1.5, float("nan"), "", "text", b"\xff", [], [7], {}, {"x": 7}, [{"x": 7}], [{"command": 7, "status": []}], Odd()]
+
+
+@pytest.mark.parametrize("value", ANYTHING, ids=lambda value: type(value).__name__)
+def test_whatever_a_host_answers_the_record_has_the_published_form(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, value: object) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, include="all")
+    names = [*APPLIED, "approval", "code", "rolled_back", "violations", "diff", "invocation"]
+    for name in names:
+        plugin.v2_runner_on_ok(_ours({**APPLIED, name: value}, slice=value))
+    plugin.v2_runner_on_ok(_ours({**APPLIED, "plan": dict.fromkeys(APPLIED["plan"], value)}))
+    plugin.v2_runner_on_ok(Result("ansible.builtin.debug", {"msg": value}, {"msg": value, "diff": value}))
+    found = _written(plugin, log)
+    assert len(found) == 1 + len(names) + 2
+    for record in found:
+        jsonschema.validate(record, SCHEMA)
 
 
 def test_a_log_that_cannot_be_written_stops_everything_before_it_begins(
@@ -267,7 +291,9 @@ def test_in_warn_mode_the_play_goes_on_and_the_loss_is_counted(
     assert _written(plugin, log)[-1]["result"]["records_lost"] == 3
 
 
-def test_a_log_that_is_replaced_while_the_play_runs_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_that_is_replaced_while_the_play_runs_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = tmp_path / "audit.jsonl"
     plugin = _started(monkeypatch, log)
     log.unlink()
@@ -321,4 +347,4 @@ def test_awx_is_named_by_its_job_and_user_and_its_passwords_are_not(monkeypatch:
     ],
 )  # fmt: skip
 def test_names_of_secrets_are_told_from_others(name: str, secret: bool) -> None:
-    assert _audit.secret_name(name) is secret
+    assert _audit_plain.secret_name(name) is secret
