@@ -63,7 +63,8 @@ options:
   sinks:
     description:
       - Where records go. V(file) is O(log), and always needed, because the chain is there.
-      - V(syslog) also sends a copy of each record to C(/dev/log). Nothing says whether a copy arrived.
+      - V(syslog) also sends a copy of each record to O(syslog_address). A copy of more than 8,000 bytes is cut; its hash and number stand first.
+        Nothing says whether a copy arrived.
     type: list
     elements: str
     default:
@@ -76,6 +77,17 @@ options:
     ini:
       - section: callback_day2_codex_audit
         key: sinks
+  syslog_address:
+    description:
+      - The socket of the syslog or of journald, for V(syslog) in O(sinks).
+      - In an execution environment, the socket of the machine that runs it has to be mounted into the container.
+    type: path
+    default: /dev/log
+    env:
+      - name: DAY2_CODEX_AUDIT_SYSLOG_ADDRESS
+    ini:
+      - section: callback_day2_codex_audit
+        key: syslog_address
   max_bytes:
     description:
       - When O(log) is larger at the beginning of a run, it is renamed and the chain goes on in a new file.
@@ -143,6 +155,7 @@ class CallbackModule(CallbackBase):
             self._strict = self.get_option("mode") != "warn"
             self._all = self.get_option("include") == "all"
             self._max_bytes = int(self.get_option("max_bytes"))
+            self._address = str(self.get_option("syslog_address"))
             sinks = list(self.get_option("sinks"))
             self._copy = self._to_syslog if "syslog" in sinks else None
             wrong = sorted(set(sinks) - {"file", "syslog"})
@@ -302,9 +315,9 @@ class CallbackModule(CallbackBase):
     def _to_syslog(self, line: str) -> None:
         from ansible_collections.day2.codex.plugins.module_utils._trail.sink import syslog  # pylint: disable=import-outside-toplevel
 
-        if not syslog(line) and "syslog" not in self._said:
+        if not syslog(line, self._address) and "syslog" not in self._said:
             self._said.add("syslog")
-            self._display.warning("The syslog does not take copies of the audit log's records (/dev/log). The log itself is written.")
+            self._display.warning(f"The syslog does not take copies of the audit log's records ({self._address}). The log itself is written.")
 
     def _failed(self, error: Exception, what: str) -> None:
         reason = error.strerror or str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
+import socket
 import typing as t
 
 import jsonschema
@@ -309,6 +311,32 @@ def test_what_ansible_hands_over_wrongly_is_not_swallowed(monkeypatch: pytest.Mo
     del broken._task_fields
     with pytest.raises(SystemExit):
         plugin.v2_runner_on_ok(broken)
+
+
+def test_the_syslog_gets_a_copy_of_each_record(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log, address = tmp_path / "audit.jsonl", tmp_path / "dev-log"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(address))
+        listener.settimeout(10)
+        plugin = _started(monkeypatch, log, sinks="file,syslog", syslog_address=str(address))
+        plugin.v2_runner_on_ok(_ours(APPLIED, api_key=SECRET))
+        plugin.v2_runner_on_ok(_ours({**APPLIED, "msg": "x" * 20000}))
+        found = _written(plugin, log)
+        copies = [listener.recv(100_000).decode("ascii") for _record in found]
+    assert [copy.split(",", 1)[0].partition(": ")[2] for copy in copies] == [f'{{"hash":"{record["hash"]}"' for record in found]
+    assert all(re.match(r"<86>[A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d codex-ops\[\d+\]: ", copy) for copy in copies)
+    assert json.loads(copies[1].partition(": ")[2]) == found[1]
+    assert SECRET not in "".join(copies) and "[cut:" in copies[2]
+
+
+def test_a_syslog_that_does_not_listen_is_said_once_and_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, sinks="file,syslog", syslog_address=str(tmp_path / "nobody"))
+    plugin.v2_runner_on_ok(_ours(APPLIED))
+    assert len(_written(plugin, log)) == 2
+    assert " ".join(capsys.readouterr().err.split()).count("does not take copies") == 1
 
 
 def test_the_head_is_handed_to_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
