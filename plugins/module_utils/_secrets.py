@@ -71,7 +71,11 @@ def redaction_key(places: Places) -> bytes | None:
 
     ``None`` where it can be neither read nor made; then the marks of each process stand for themselves.
     """
-    path = os.path.join(places.state, "redaction-key")
+    return kept_key(os.path.join(places.state, "redaction-key"))
+
+
+def kept_key(path: str) -> bytes | None:
+    """The 32 random bytes in the file *path*, which the first caller makes; ``None`` where it can be neither read nor made."""
     for _attempt in range(2):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
