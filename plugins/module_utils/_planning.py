@@ -71,7 +71,7 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
         result = run.partial = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":
             return result, None
-        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path)
+        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path, answer.message_truncated)
     finally:
         tree.remove_tree(copy)
 
@@ -121,6 +121,7 @@ def _judge(
     schema: dict[str, t.Any],
     result: dict[str, t.Any],
     codex_path: str,
+    truncated: bool,
 ) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
     """Hold the agent's report and change against the slice; what passes becomes a plan."""
     from ._contract.checks import check_change  # pylint: disable=import-outside-toplevel
@@ -131,7 +132,7 @@ def _judge(
     changes = change.changes(base, slice_.workspace, copy)
     rendered = patch.render(changes, scratch=run.folder)
     result["patch"] = refused_patch(rendered.text, run.redactor)
-    result["report"] = read_report(result["message"], schema)
+    result["report"] = read_report(result["message"], schema, truncated=truncated)
     violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed)
     changed = {item.path for item in changes}
     if not violations:

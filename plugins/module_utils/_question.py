@@ -100,7 +100,7 @@ def _asked(run: Run, question: Question, codex_path: str, copy: str, base: t.Any
     if schema is not None:
         from ._contract.report import read_report  # pylint: disable=import-outside-toplevel
 
-        result["report"] = read_report(answered.message, schema)
+        result["report"] = read_report(answered.message, schema, truncated=answered.message_truncated)
     if not options.check:
         kept = {key: result.get(key) for key in ("outcome", "message", "report", "codex_version", "fingerprint", "replayed")}
         run.remember(known, {**kept, "patch": result.get("patch", "")})

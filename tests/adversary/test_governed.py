@@ -187,3 +187,10 @@ def test_a_plan_can_be_applied_where_the_slice_has_no_checks(application: Applic
     planned = application.run(CORRECT, state="planned")
     applied = operate(application.options(codex_path=None), Order(plan=planned["plan"]["id"]))
     assert applied["outcome"] == "applied", applied
+
+
+def test_a_report_that_goes_on_beyond_what_is_kept_is_no_report(application: Application) -> None:
+    before = application.picture()
+    result = application.run(CORRECT, final='{"status": "changed"}' + " " * (1 << 20) + "and then something else")
+    assert (result["outcome"], application.picture()) == ("invalid_report", before)
+    assert "longer than" in result["msg"]

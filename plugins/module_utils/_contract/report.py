@@ -214,11 +214,14 @@ def _depth(value: t.Any) -> int:
     return depth
 
 
-def read_report(message: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
+def read_report(message: str, schema: dict[str, t.Any], *, truncated: bool = False) -> dict[str, t.Any]:
     """The report in the agent's final *message*, held against *schema*.
 
+    :arg truncated: The message was longer than what was kept of it, so it can be no report, whatever it looks like.
     :raises CodexOpsError: outcome ``invalid_report``; ``details`` holds data path, schema path, expected and found of each problem.
     """
+    if truncated:
+        _refuse(f"The agent's final message is longer than the {len(message)} characters that are kept; a report of at most {MAX_REPORT} is read.")
     if len(message) > MAX_REPORT:
         _refuse(f"The agent's final message has {len(message)} characters; a report of at most {MAX_REPORT} is read.")
     try:

@@ -126,7 +126,7 @@ class Redactor:
     def __init__(self, known: t.Iterable[str] = (), personal: t.Iterable[str] = (), key: bytes | None = None) -> None:
         forms: dict[str, str] = {}
         for value in known:
-            for secret in {value, value.strip()}:
+            for secret in (value, value.strip()):
                 if len(secret) >= MIN_KNOWN:
                     forms.update((form, value.strip()) for form in _forms(secret) if len(form) >= MIN_KNOWN)
         self._forms = forms

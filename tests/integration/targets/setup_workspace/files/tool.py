@@ -86,21 +86,31 @@ def read(path):
         return b""
 
 
-def processes():
-    """(pid, command line, environment, folder) of each process."""
+def marks(folder):
+    """What tells that a process works in a folder: its path, and its path on its file system, as mounts name it."""
+    top = folder = os.path.realpath(folder)
+    while not os.path.ismount(top):
+        top = os.path.dirname(top)
+    return os.fsencode(folder) + b"/", os.fsencode(" /" + os.path.relpath(folder, top) + "/")
+
+
+def processes(folder):
+    """(pid, command line, environment, whether it works in the folder or was told of it) of each process."""
+    path, mounted = marks(folder)
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 cwd = os.fsencode(os.readlink(f"/proc/{entry}/cwd"))
             except OSError:
                 cwd = b""
-            yield int(entry), read(f"/proc/{entry}/cmdline"), read(f"/proc/{entry}/environ"), cwd
+            line, environment = read(f"/proc/{entry}/cmdline"), read(f"/proc/{entry}/environ")
+            ours = path in b"\n".join((line, environment, cwd + b"/")) or mounted in read(f"/proc/{entry}/mountinfo")
+            yield int(entry), line, environment, ours
 
 
 def working_in(folder):
-    """Codex, its helpers and its commands work in a run's folder, or were told of it."""
-    mark = os.fsencode(folder) + b"/"
-    return [(pid, line) for pid, line, environment, cwd in processes() if pid != os.getpid() and mark in b"\n".join((line, environment, cwd + b"/"))]
+    """Codex, its helpers and its commands work in a run's folder, were told of it, or see it under another name."""
+    return [(pid, line) for pid, line, _environment, ours in processes(folder) if ours and pid != os.getpid()]
 
 
 def wait_for(seconds, folder, done):
@@ -138,12 +148,11 @@ def watch(secrets, folder, runs):
     wanted = list(forms(secrets))
     seen = set()
     agents = set()
-    mark = os.fsencode(runs) + b"/"
     end = time.monotonic() + 120
     while not os.path.exists(os.path.join(folder, "stop")) and time.monotonic() < end:
-        for pid, line, environment, cwd in processes():
+        for pid, line, environment, ours in processes(runs):
             # Between its fork and its start a child still looks like the module.
-            ours = mark in b"\n".join((line, environment, cwd + b"/")) and b"AnsiballZ" not in line
+            ours = ours and b"AnsiballZ" not in line
             if ours:
                 agents.add(pid)
             for what, secret in wanted:

@@ -50,7 +50,7 @@ def test_a_full_disk_is_called_one(one_codex, make_request, model, tmp_path, wha
     small = tmp_path / "small"
     small.mkdir()
     fields = {**make_request(one_codex, model.cassette()).__dict__, "run_dir": str(small / "run"), "workspace": str(small / "run" / "workspace")}
-    root = disk.__file__.split("/ansible_collections/")[0]
+    root = disk.__file__.split("/ansible_collections/", maxsplit=1)[0]
     inner = 'mount -t tmpfs -o size=512k,mode=0700 small "$1" && exec "$2" -c "$3"'
     done = subprocess.run(
         ["unshare", *(["-m"] if os.geteuid() == 0 else ["-rm"]), "sh", "-c", inner, "sh", str(small), sys.executable, _FULL],

@@ -110,7 +110,7 @@ sys.stdout.write(json.dumps([result.outcome, result.code, result.msg]))
 @pytest.mark.parametrize("missing", ["sys_admin", "setuid", "chown"])
 def test_root_without_the_power_to_become_somebody_else_says_so(one_codex, make_request, model, missing):
     request = make_request(one_codex, model.cassette())
-    root = identity.__file__.split("/ansible_collections/")[0]
+    root = identity.__file__.split("/ansible_collections/", maxsplit=1)[0]
     reduced = ["setpriv", "--bounding-set", f"-{missing}", "--inh-caps", f"-{missing}"] if ROOT else []
     done = subprocess.run(
         [*reduced, sys.executable, "-c", _ENGINE],

@@ -47,7 +47,7 @@ def everything(root: str | Path) -> dict[str, tuple[t.Any, ...]]:
 class World:
     """One run: ``live`` is the workspace, ``copy`` what the agent works in."""
 
-    def __init__(self, root: Path, files: t.Mapping[str, str] = BASE, scope: Scope | None = None) -> None:
+    def __init__(self, root: Path, files: t.Mapping[str, str] | None = None, scope: Scope | None = None) -> None:
         self.root = root
         self.live = root / "live"
         self.copy = root / "copy"
@@ -55,7 +55,7 @@ class World:
         self.runs = str(root / "runs")
         self.scope = scope or Scope(["**"], ["**/.env"])
         self.live.mkdir(parents=True)
-        for path, content in files.items():
+        for path, content in (BASE if files is None else files).items():
             self.write(self.live, path, content)
         self.base: tree.Snapshot | None = None
 

@@ -292,10 +292,10 @@ def test_something_where_a_new_file_belongs_is_stale(world: t.Any, kind: str) ->
         "file": lambda: (folder / "new").write_text("mine"),
         "link": lambda: (folder / "new").symlink_to("api.yml"),
         "dangling": lambda: (folder / "new").symlink_to("/nonexistent"),
-        "folder": lambda: (folder / "new").mkdir(),
+        "folder": (folder / "new").mkdir,
         "twin": lambda: (folder / "NEW").write_text("mine"),
         "unicode_twin": lambda: (folder / "CAFE\u0301").write_text("mine"),
-        "parent_twin": lambda: (folder / "Sub").mkdir(),
+        "parent_twin": (folder / "Sub").mkdir,
         "parent_file": lambda: (folder / "sub").write_text("mine"),
     }[kind]()
     refused(world, written, "stale_plan")
