@@ -14,6 +14,8 @@ import stat
 from ._errors import CodexOpsError
 
 _LINKS_AT_MOST = 40
+_HOST_KILL_SWITCH = "/etc/codex-ops/disabled"
+_HOST_POLICY = "/etc/codex-ops/policy.json"
 
 
 def _suggested() -> str:
@@ -63,11 +65,17 @@ class Places:
         self.etc = self._join("etc/codex-ops")
         self.slices = os.path.join(self.etc, "slices.d")
         self.provider_key = os.path.join(self.etc, "secrets/provider-key")
+        self.policy = os.path.join(self.etc, "policy.json")
+        self.signers = os.path.join(self.etc, "allowed_signers")
+        self.revoked_signers = os.path.join(self.etc, "revoked_signers")
+        self.kill_switch = os.path.join(self.etc, "disabled")
         self.state = self._join("var/lib/codex-ops")
         self.runs = os.path.join(self.state, "runs")
         self.backups = os.path.join(self.state, "backups")
         self.remembered = os.path.join(self.state, "remembered")
         self.stamps = os.path.join(self.state, "preflight")
+        self.budget = os.path.join(self.state, "budget.sqlite3")
+        self.inbox = os.path.join(self.state, "inbox.sqlite3")
         self.log = self._join("var/log/codex-ops/audit.jsonl")
         self.locks = self._join("run/lock/codex-ops")
         self.codex = [self._join("opt/codex-ops/bin/codex"), "/opt/codex-ops/bin/codex"]
@@ -79,6 +87,22 @@ class Places:
     def own(self) -> bool:
         """Whether this is a prefix of the caller's own, not the host's."""
         return self.prefix != "/"
+
+    @property
+    def owners(self) -> frozenset[int]:
+        """Whose the files in :attr:`etc` may be: root's, and under a prefix of one's own the caller's too."""
+        return frozenset({0, os.geteuid()} if self.own else {0})
+
+    @property
+    def kill_switches(self) -> tuple[str, ...]:
+        """The kill switches that stop a run here: a host's own stops those under every other prefix too."""
+        return (self.kill_switch, _HOST_KILL_SWITCH) if self.own else (self.kill_switch,)
+
+    @property
+    def policies(self) -> tuple[tuple[str, frozenset[int], bool], ...]:
+        """(path, whose it may be, whether it must be there) of the policies that bind a run here: a host's own binds all."""
+        mine = (self.policy, self.owners, True)
+        return (mine, (_HOST_POLICY, frozenset({0}), False)) if self.own else (mine,)
 
     def prepare(self) -> None:
         """Make the folders that a run needs, for their owner alone, and check that nobody else can write or swap one.
