@@ -19,6 +19,10 @@ Found = tuple[int, int, str, bool]
 MAX_VALUE = 4096
 #: Lower-case literals one of which is in every name that announces a secret.
 KEYWORDS = ("pass", "pwd", "psk", "secret", "token", "key", "credential", "creds", "auth", "bearer")
+# Words that may stand before the last one of a name, with spaces between: "Secret Access Key".
+_BEFORE = ("api", "access", "secret", "private", "account", "auth", "client", "signing", "encryption", "master", "shared")
+_BEFORE_SPACE = tuple(f"{word} " for word in _BEFORE)
+_BEFORE_NAME = rf"(?i:{'|'.join(_BEFORE)})(?: (?i:access|api|auth))?\Z"
 _NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _MAX_NAME = 64
 
@@ -48,6 +52,8 @@ _UNQUOTED = (
     r"(?:[^\s\"'`,;&<>(){}\[\]\\]{1,4096}|\\(?![nrt\"'\\])|[,;&](?!\s|\Z|[\"']|[\w.-]{1,40}[ \t]{0,2}[=:])"
     r"|\[redacted:[a-z_]{1,40}:[0-9a-f]{4}\]){1,200}"
 )
+# What stands behind a quote that closes something, and not behind one that opens a value.
+_CLOSED = r"\Z|\r?\n|[,;)\]}]{1,4}(?:\s|\Z|\\{0,7}[\"'])"
 _TEMPLATE = (
     r"\$\{[^}\n]{0,200}\}|\$\([^)\n]{0,200}\)|\{\{[^\n]{0,200}?\}\}|%\([^)\n]{0,64}\)[sd]"
     r"|<[^<>\n]{1,100}>|\{[A-Za-z0-9_.]{0,64}\}|\[[A-Za-z0-9_ .-]{0,64}\]"
@@ -93,8 +99,15 @@ class _Place(t.NamedTuple):
     plain: bool
 
 
-def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Place | None:
-    """Where the value behind *lead* stands."""
+def _begins_line(text: str, start: int) -> bool:
+    """Whether nothing but what may lead to a name stands before *start* in its line."""
+    low = max(0, start - 210)
+    line = text.rfind("\n", low, start) + 1
+    return (line > 0 or low == 0) and compiled(_LINE_HEAD).match(text, line or low, start) is not None
+
+
+def _value(text: str, name: str, begin: int | None, lead: re.Match[str], line_start: bool = False) -> _Place | None:
+    """Where the value behind *lead* stands. *begin* is where the name begins, if it may be the first in its line."""
     at = lead.end()
     kind = lead.lastgroup
     if kind == "element":
@@ -103,6 +116,9 @@ def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Plac
         return None
     quote = compiled(_QUOTE).match(text, at)
     if quote is not None:
+        # Base64 may end in a telling word, its padding and a closing quote.
+        if text[at - 1] == "=" and compiled(_CLOSED).match(text, quote.end()):
+            return None
         start = quote.end()
         end = _quoted(text, start, quote[1])
         if kind == "pair" and not _is_pair(text, name, lead, text[start:end], end + len(quote[1])):
@@ -120,6 +136,7 @@ def _value(text: str, name: str, line_start: bool, lead: re.Match[str]) -> _Plac
     while end > start and text[end - 1] in ".:" and (end == len(text) or text[end] in " \t\n"):
         end -= 1
     assign = lead[0]
+    line_start = line_start or (begin is not None and _begins_line(text, begin))
     line_end = compiled(r"[ \t]{0,64}(?:\r?\n|\Z|\\[rn]|#|\})").match(text, end) is not None
     if "=" in assign:
         # In code a word on the right is another variable.
@@ -142,11 +159,9 @@ def _name(text: str, at: int) -> int:
         start += 1
     elif start > 0 and text[start - 1] == "%" and start + 2 <= at and compiled(r"[0-9A-F]{2}").match(text, start):
         start += 2
-    if start == at and at > 1 and text[at - 1] == " ":
-        # "Secret Access Key: ..."
-        words = compiled(r"(?i:api|access|secret|private|account|auth|client|signing|encryption|master|shared)(?: (?i:access|api|auth))?\Z")
+    if start == at and text[max(0, at - 11) : at].lower().endswith(_BEFORE_SPACE):
         for width in (24, 16):
-            found = words.search(text, max(0, at - 1 - width), at - 1)
+            found = compiled(_BEFORE_NAME).search(text, max(0, at - 1 - width), at - 1)
             if found:
                 return found.start()
     return start
@@ -173,18 +188,15 @@ def find(text: str, lower: str) -> t.Iterator[Found]:
             name = text[start : lead.start(str(lead.lastgroup))]
             if name_class(name) is None:
                 continue
-            low = max(0, start - 210)
-            line = text.rfind("\n", low, start) + 1
-            line_start = (line > 0 or low == 0) and compiled(_LINE_HEAD).match(text, line or low, start) is not None
-            for secret in _judged(text, _value(text, name, line_start, lead)):
+            for secret in _judged(text, _value(text, name, start, lead)):
                 until = secret[1]
                 yield secret
     for option in compiled(_OPTION).finditer(text):
         if name_class(option[1]) is not None:
-            yield from _judged(text, _value(text, option[1], False, option))
+            yield from _judged(text, _value(text, option[1], None, option))
     for variable in compiled(_VARIABLE).finditer(text):
         if name_class(variable[1]) is not None:
-            yield from _judged(text, _value(text, variable[1], True, variable))
+            yield from _judged(text, _value(text, variable[1], None, variable, True))
     for match in compiled(_NETRC).finditer(lower):
         yield from _judged(text, _Place("password", match.start(1), match.end(1), True, True))
 

@@ -138,6 +138,10 @@ def _signs() -> list[_Sign]:
             for begin in begins:
                 rows.setdefault(begin.lstrip("<"), []).append((begin[0] == "<", kind, compiled(rest)))
         lengths = sorted({len(head) for head in rows}, reverse=True)
+        if lengths[-1] > 2 and length == 1:
+            # Dashes and dots are everywhere: the two characters before one tell nearly all of them from a token's.
+            sign, ahead = expression.split("(?=", 1)
+            expression = f"{sign}(?<={'|'.join(sorted({re.escape(head[-3:]) for head in rows}))})(?={ahead}"
         signs.append(_Sign(compiled(expression), length, tuple(rows), rows, lengths))
     return signs
 

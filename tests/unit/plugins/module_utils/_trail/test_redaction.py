@@ -108,10 +108,19 @@ def test_no_part_of_a_private_key_stays(key: str) -> None:
         "eyJust a word",
         "sha256: " + "0123456789abcdef" * 4,
         "AKIA is a prefix",
+        # Base64 that ends in a telling word, as random text sometimes does.
+        '"integrity": "sha512-Lj+4+4p0bR/AimMU9SPpwd==",',
+        '["a/AimMU9SPpwd=","b"]',
+        '{"digest": "a+AimMU9SPpwd="}',
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert Redactor(["short"]).text(text) == text
+
+
+@pytest.mark.parametrize("value", ["'odd-Horse7'", " odd-Horse7", ",odd-Horse7", "odd-Horse7"])
+def test_a_quoted_value_that_begins_oddly_is_masked(value: str) -> None:
+    assert "Horse7" not in Redactor().text(f'export DB_PASSWORD="{value}"\n')
 
 
 @pytest.mark.parametrize(
