@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+
+# Tests make files and look at their modes: the same ones whoever runs them.
+os.umask(0o022)
 
 
 def pytest_collection_finish(session: t.Any) -> None:
