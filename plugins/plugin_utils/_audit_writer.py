@@ -16,10 +16,12 @@ import queue
 import threading
 import typing as t
 
-from ansible_collections.day2.codex.plugins.module_utils._trail.log import append
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append_all
 
 #: So many records may wait.
 MAX_WAITING = 256
+# So many are written at once.
+_AT_ONCE = 32
 #: Seconds that the end of the process waits for the disk.
 _AT_EXIT = 30.0
 
@@ -68,23 +70,28 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            record = self._records.get()
-            failure = self._append(record)
+            records = [self._records.get()]
+            # Those that came while the disk was busy go together: it is waited for once.
+            while len(records) < _AT_ONCE and not self._records.empty():
+                records.append(self._records.get())
+            failures = self._append(records)
             with self._changed:
-                if failure is not None:
-                    self._failures.append(failure)
-                self._waiting -= 1
+                self._failures += failures
+                self._waiting -= len(records)
                 self._changed.notify_all()
 
-    def _append(self, record: dict[str, t.Any]) -> Exception | None:
+    def _append(self, records: list[dict[str, t.Any]]) -> list[Exception]:
         try:
-            head = append(self._path, record, self._copy)
+            heads = append_all(self._path, records, self._copy)
+        except OSError as error:
+            return [error] * len(records)
         except Exception as error:  # pylint: disable=broad-except
-            return error
-        before, self.head = self.head, head
-        if before is not None and head["seq"] <= before["seq"]:
-            return OSError(0, f"it was cut or replaced: record {before['seq']} was written before, and now {head['seq']}")
-        return None
+            # Nothing was written. One of them is to blame, and the others are not.
+            return [error] if len(records) == 1 else [failure for record in records for failure in self._append([record])]
+        before, self.head = self.head, heads[-1]
+        if before is not None and heads[0]["seq"] <= before["seq"]:
+            return [OSError(0, f"it was cut or replaced: record {before['seq']} was written before, and now {heads[0]['seq']}")]
+        return []
 
     def _end(self) -> None:
         # A forked worker has a copy of this object, but not the thread.

@@ -122,24 +122,39 @@ def append(path: str, record: t.Mapping[str, t.Any], copy: t.Callable[[str], obj
     :returns: ``{"seq": ..., "hash": ...}`` of the record.
     :raises OSError: when it cannot be written. The log may then end in a torn line, which the next record heals.
     """
+    return append_all(path, [record], copy)[0]
+
+
+def append_all(path: str, records_: t.Sequence[t.Mapping[str, t.Any]], copy: t.Callable[[str], object] | None = None) -> list[dict[str, t.Any]]:
+    """Append records as :func:`append` does, one behind the other, and wait for the disk once.
+
+    :raises OSError: when not all of them could be written; the first of them may be in the log all the same. Any other error comes
+        before anything was written.
+    """
+    lines_, heads = [], []
     descriptor = _locked(path, create=True)
     try:
         found = tail(descriptor)
         last = found.link or _newest(path) or Link(0, ZERO, ZERO)
         closing, healed = _closing(descriptor, found)
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
-        line, made = render(record, seq=last.seq + 1, prev=last.hash, time=now, healed=healed)
-        if len(line) > MAX_LINE:
-            raise OSError(errno.EFBIG, f"A record of {len(line)} bytes is longer than {MAX_LINE}", path)
-        data = memoryview(closing + line)
+        for record in records_:
+            now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
+            line, last = render(record, seq=last.seq + 1, prev=last.hash, time=now, healed=healed)
+            if len(line) > MAX_LINE:
+                raise OSError(errno.EFBIG, f"A record of {len(line)} bytes is longer than {MAX_LINE}", path)
+            lines_.append(line)
+            heads.append({"seq": last.seq, "hash": last.hash})
+            healed = None
+        data = memoryview(b"".join([closing, *lines_]))
         while data:
             data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         _release(descriptor)
     if copy is not None:
-        copy(line[:-1].decode("ascii"))
-    return {"seq": made.seq, "hash": made.hash}
+        for line in lines_:
+            copy(line[:-1].decode("ascii"))
+    return heads
 
 
 def head(path: str) -> dict[str, t.Any] | None:

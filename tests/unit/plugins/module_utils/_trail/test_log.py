@@ -25,7 +25,7 @@ import typing as t
 import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils._trail import chain
-from ansible_collections.day2.codex.plugins.module_utils._trail.log import append, head, records, rotate
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append, append_all, head, records, rotate
 from ansible_collections.day2.codex.plugins.module_utils._trail.verify import verify
 
 FORK = multiprocessing.get_context("fork")
@@ -65,6 +65,17 @@ def test_a_line_is_what_is_written_down(log: str) -> None:
         prev = made["hash"]
     assert head(log) == second
     assert verify(log) == (True, second, 2, None)
+
+
+def test_records_that_are_appended_together_are_as_if_one_came_after_the_other(log: str) -> None:
+    _add(log, b'{"hash":"torn')
+    copies: list[str] = []
+    made = append_all(log, [{"n": 1}, {"n": 2}, {"n": 3}], copies.append)
+    made += [append(log, {"n": 4})]
+    assert [record["n"] for record in records(log)] == [1, 2, 3, 4]
+    assert verify(log, made) == (True, made[-1], 4, None)
+    assert "".join(f"{copy}\n" for copy in copies).encode() == b"".join(_bytes(log).splitlines(True)[1:4])
+    assert [record.get("healed") is not None for record in records(log)] == [True, False, False, False]
 
 
 def test_the_log_is_readable_by_its_group_and_nobody_else_whatever_the_umask(log: str) -> None:
