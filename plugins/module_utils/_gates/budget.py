@@ -32,8 +32,7 @@ _MAX_CAUSE = 500
 # SQLite's integers end here.
 _MOST = 2**62
 _FORM = (
-    "CREATE TABLE runs (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, at REAL NOT NULL, day INTEGER NOT NULL,"
-    " reserved INTEGER NOT NULL, used INTEGER)",
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, at REAL NOT NULL, day INTEGER NOT NULL, reserved INTEGER NOT NULL, used INTEGER)",
     "CREATE INDEX runs_at ON runs (at)",
     "CREATE INDEX runs_day ON runs (day)",
     "CREATE INDEX runs_run_id ON runs (run_id)",
