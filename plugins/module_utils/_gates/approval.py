@@ -24,7 +24,7 @@ from .._errors import CodexOpsError
 from . import signers as signatures
 from .statement import BOUND, DECISIONS, DEFAULT_EXPIRY, bound, read_statement, seconds_of, statement
 
-__all__ = ["DECISIONS", "DEFAULT_EXPIRY", "Approval", "Standing", "check", "read_statement", "record", "standing", "statement"]
+__all__ = ["DECISIONS", "DEFAULT_EXPIRY", "Approval", "Standing", "check", "offer", "read_statement", "record", "rejection", "standing", "statement"]
 
 #: Seconds that an approval may hold at most where policy says nothing.
 MAX_AGE = 7 * 24 * 3600
@@ -139,6 +139,40 @@ def _may_approve(approver: str, plan: t.Mapping[str, t.Any], people: t.Mapping[s
         raise _no(f"{approver} asked for this plan (as {asked}), and nobody approves their own request.", "own_request", hint="Ask somebody else.")
 
 
+def offer(
+    plan: t.Mapping[str, t.Any],
+    *,
+    decision: str,
+    approver: str,
+    expires_in: float = DEFAULT_EXPIRY,
+    comment: str = "",
+    people: t.Mapping[str, t.Sequence[str]],
+    max_age: float,
+    now: float,
+) -> str:
+    """The statement for *approver* to sign, if it could count: what is refused anyway is refused before anybody signs.
+
+    :raises CodexOpsError: ``statement_invalid``, ``approval_too_long`` or ``own_request``.
+    """
+    text = statement(plan, decision=decision, approver=approver, expires_in=expires_in, comment=comment, now=now)
+    if decision == "approve":
+        _timely(read_statement(text), now, max_age)
+        _may_approve(approver, plan, people)
+    return text
+
+
+def rejection(run_dir: str, plan: t.Mapping[str, t.Any]) -> Approval | None:
+    """The rejection of *plan* that is kept in its run folder, if there is one. No key is looked at.
+
+    :raises CodexOpsError: ``approvals_damaged``, outcome ``forbidden``.
+    """
+    for text, _signature in _kept(run_dir).values():
+        said = read_statement(text)
+        if said["decision"] == "reject" and said["plan_sha256"] == plan["sha256"]:
+            return _approval(text, said, "", "")
+    return None
+
+
 def check(
     plan: t.Mapping[str, t.Any],
     statement_text: str,
@@ -196,11 +230,9 @@ def record(run_dir: str, plan: t.Mapping[str, t.Any], statement_text: str, signa
     kept = _kept(run_dir)
     if given.sha256 in kept:
         return given, False
-    if given.decision == "approve":
-        for text, _signature in kept.values():
-            said = read_statement(text)
-            if said["decision"] == "reject" and said["plan_sha256"] == plan["sha256"]:
-                raise _no(f"{said['approver']} rejected this plan; nobody can approve it any more.", "plan_rejected", hint="Make a new plan.")
+    by = rejection(run_dir, plan) if given.decision == "approve" else None
+    if by is not None:
+        raise _no(f"{by.approver} rejected this plan; nobody can approve it any more.", "plan_rejected", hint="Make a new plan.")
     if len(kept) >= MAX_KEPT and given.decision == "approve":
         raise _no(f"{len(kept)} decisions about this plan are kept already.", "approvals_too_many", hint="Make a new plan.")
     _keep(run_dir, given.sha256, canonical({"version": 1, "statement": statement_text, "signature": signature}))
