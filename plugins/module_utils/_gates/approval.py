@@ -298,8 +298,13 @@ def _kept(run_dir: str) -> dict[str, tuple[str, str]]:
 
 def _one(folder: int, name: str, where: str) -> tuple[str, str]:
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=folder)
-    with os.fdopen(handle, "rb") as file:
-        raw = file.read(_MAX_RECORD + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+    try:
+        raw = b""
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                raw = file.read(_MAX_RECORD + 1)
+    finally:
+        os.close(handle)
     try:
         document = json.loads(raw[:_MAX_RECORD])
         text, signature = document["statement"], document["signature"]

@@ -56,7 +56,7 @@ def _read(path: str, owners: t.Collection[int], what: str, code: str) -> bytes |
         return None
     except OSError as error:
         raise _closed(f"The {what} cannot be opened: {error.strerror}.", code, path, hint) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise _closed(f"The {what} is not a plain file.", code, path, hint)
@@ -64,10 +64,12 @@ def _read(path: str, owners: t.Collection[int], what: str, code: str) -> bytes |
             raise _closed(f"The {what} belongs to user {found.st_uid}.", code, path, hint)
         if found.st_mode & 0o022:
             raise _closed(f"Others can write the {what} (mode {stat.S_IMODE(found.st_mode):04o}).", code, path, hint)
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(MAX_FILE + 1)
-        except OSError as error:
-            raise _closed(f"The {what} cannot be read: {error.strerror}.", code, path, hint) from None
+    except OSError as error:
+        raise _closed(f"The {what} cannot be read: {error.strerror}.", code, path, hint) from None
+    finally:
+        os.close(handle)
     if len(content) > MAX_FILE:
         raise _closed(f"The {what} is larger than {MAX_FILE} bytes.", code, path, "Remove what is not needed.")
     return content
@@ -212,9 +214,14 @@ def verify(
     said = _ask(message, read, signer, withdrawn, scratch)
     if said is None:
         return signer
-    if "revoked" in said.lower():
+    if withdrawn is not None and _ask(message, read, signer, None, scratch) is None:
+        # ssh-keygen does not tell why; without the list it would have been good.
         raise CodexOpsError(
-            f"The key {read.key.fingerprint} of {name} is revoked.", code="key_revoked", outcome="forbidden", where=str(revoked_keys)
+            f"The key {read.key.fingerprint} of {name} is revoked.",
+            code="key_revoked",
+            outcome="forbidden",
+            where=str(revoked_keys),
+            hint="If it should not be, see whether ssh-keygen can read this list (ssh-keygen -Q -l -f FILE).",
         )
     raise CodexOpsError(
         f"The signature is not that of {name} over this statement.",
