@@ -25,6 +25,7 @@ _BEFORE_SPACE = tuple(f"{word} " for word in _BEFORE)
 _BEFORE_NAME = rf"(?i:{'|'.join(_BEFORE)})(?: (?i:access|api|auth))?\Z"
 _NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _MAX_NAME = 64
+_JUDGED = 400
 
 # From the keyword on, in lower case: the rest of the name, and what leads to a value. (The first group, matched once and for all by
 # the reference to it, keeps a long name from being tried letter by letter.)
@@ -99,6 +100,25 @@ class _Place(t.NamedTuple):
     plain: bool
 
 
+class _Runs:
+    """Where values without quotes end. Names inside such a value are many in hostile text; each text is read once for all of them."""
+
+    def __init__(self) -> None:
+        self._begin = self._end = 0
+
+    def end(self, text: str, at: int) -> int:
+        """The end of the value that begins at *at*, which is *at* where none does."""
+        if not self._begin <= at < self._end:
+            self._begin = end = at
+            match = compiled(_UNQUOTED).match(text, at)
+            while match is not None:
+                end = match.end()
+                match = compiled(_UNQUOTED).match(text, end)
+            self._end = end
+            return end
+        return self._end
+
+
 def _begins_line(text: str, start: int) -> bool:
     """Whether nothing but what may lead to a name stands before *start* in its line."""
     low = max(0, start - 210)
@@ -106,7 +126,7 @@ def _begins_line(text: str, start: int) -> bool:
     return (line > 0 or low == 0) and compiled(_LINE_HEAD).match(text, line or low, start) is not None
 
 
-def _value(text: str, name: str, begin: int | None, lead: re.Match[str], line_start: bool = False) -> _Place | None:
+def _value(text: str, name: str, begin: int | None, lead: re.Match[str], runs: _Runs, line_start: bool = False) -> _Place | None:
     """Where the value behind *lead* stands. *begin* is where the name begins, if it may be the first in its line."""
     at = lead.end()
     kind = lead.lastgroup
@@ -126,12 +146,11 @@ def _value(text: str, name: str, begin: int | None, lead: re.Match[str], line_st
         return _Place(name, start, end, True, True)
     if compiled(_TEMPLATE).match(text, at):
         return None
-    match = compiled(_UNQUOTED).match(text, at)
-    if match is None:
+    start, end = at, runs.end(text, at)
+    if end == start:
         return None
-    start, end = match.span()
     following = text[end : end + 1]
-    if following == "(" or (following == "[" and text[start:end].isidentifier()):
+    if following == "(" or (following == "[" and end - start <= _MAX_NAME and text[start:end].isidentifier()):
         return None  # a call
     while end > start and text[end - 1] in ".:" and (end == len(text) or text[end] in " \t\n"):
         end -= 1
@@ -169,14 +188,15 @@ def _name(text: str, at: int) -> int:
 
 def _judged(text: str, place: _Place | None) -> t.Iterator[Found]:
     if place is not None and place.start < place.end:
-        verdict = judge(place.name, text[place.start : place.end], place.quoted, place.plain)
+        # The beginning tells enough.
+        verdict = judge(place.name, text[place.start : min(place.end, place.start + _JUDGED)], place.quoted, place.plain)
         if verdict is not None:
             yield place.start, place.end, verdict[0], verdict[1]
 
 
 def find(text: str, lower: str) -> t.Iterator[Found]:
     """Every value in *text* that the name before it makes a secret. *lower* is *text* in lower case, character by character."""
-    done = set()
+    done, runs = set(), _Runs()
     for keyword in KEYWORDS:
         until = 0
         for lead in compiled(keyword + _LEAD).finditer(lower):
@@ -188,15 +208,15 @@ def find(text: str, lower: str) -> t.Iterator[Found]:
             name = text[start : lead.start(str(lead.lastgroup))]
             if name_class(name) is None:
                 continue
-            for secret in _judged(text, _value(text, name, start, lead)):
+            for secret in _judged(text, _value(text, name, start, lead, runs)):
                 until = secret[1]
                 yield secret
     for option in compiled(_OPTION).finditer(text):
         if name_class(option[1]) is not None:
-            yield from _judged(text, _value(text, option[1], None, option))
+            yield from _judged(text, _value(text, option[1], None, option, runs))
     for variable in compiled(_VARIABLE).finditer(text):
         if name_class(variable[1]) is not None:
-            yield from _judged(text, _value(text, variable[1], None, variable, True))
+            yield from _judged(text, _value(text, variable[1], None, variable, runs, True))
     for match in compiled(_NETRC).finditer(lower):
         yield from _judged(text, _Place("password", match.start(1), match.end(1), True, True))
 
@@ -205,5 +225,5 @@ def named(name: str, value: str) -> str | None:
     """The kind of secret that *value* is because it is kept under *name*, as in a dictionary or behind an option."""
     if len(name) > 2 * _MAX_NAME:
         return None
-    verdict = judge(name, value, True, True)
+    verdict = judge(name, value[:_JUDGED], True, True)
     return verdict[0] if verdict else None

@@ -128,6 +128,8 @@ def _headers(text: str, lower: str) -> t.Iterator[Found]:
                 continue
             if kind == "api_key" or (word is None and literal == "uthorization") or literal == "bearer":
                 if strength(bare) < (2 if literal == "bearer" else 1):
+                    # Its beginning was judged; names in there are not looked at again.
+                    until = min(end, start + 100)
                     continue
             elif matches(r"[a-z]{1,20}", bare) and len(bare) < 8:
                 continue

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets leave in no form, ordinary text stays, and hostile text does not make it slow."""
+"""Secrets leave in no form, and ordinary text stays."""
 
 from __future__ import annotations
 
 import base64
 import json
-import time
 import typing as t
 import urllib.parse
 
@@ -121,22 +120,6 @@ def test_ordinary_text_stays(text: str) -> None:
 @pytest.mark.parametrize("value", ["'odd-Horse7'", " odd-Horse7", ",odd-Horse7", "odd-Horse7"])
 def test_a_quoted_value_that_begins_oddly_is_masked(value: str) -> None:
     assert "Horse7" not in Redactor().text(f'export DB_PASSWORD="{value}"\n')
-
-
-@pytest.mark.parametrize(
-    "seed", ["eyJ-", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nx: y\n", "sk-", "://a:", "eyJaaaaaaaaaaa.", "$6$", "authorization: ", "A"]
-)
-def test_hostile_text_is_read_in_linear_time(seed: str) -> None:
-    redactor = Redactor([SECRET])
-
-    def seconds(size: int) -> float:
-        text = seed * (size // len(seed))
-        began = time.monotonic()
-        redactor.text(text)
-        return time.monotonic() - began
-
-    # Less than 1.5 microseconds a character, on the better of two tries; what looks thousands of characters back takes more.
-    assert min(seconds(800_000), seconds(800_000)) < 1.2
 
 
 def test_data_is_masked_in_keys_and_values_at_any_depth() -> None:
