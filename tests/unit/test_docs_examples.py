@@ -21,6 +21,7 @@ import yaml
 
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
+from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -52,10 +53,11 @@ def _of(kind: str) -> list[t.Any]:
     return [pytest.param(example, id=example.name) for example in EXAMPLES if example.kind == kind]
 
 
-def _ansible(tmp_path: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _ansible(tmp_path: pathlib.Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     collections = tmp_path / "collections/ansible_collections/day2"
-    collections.mkdir(parents=True)
-    (collections / "codex").symlink_to(ROOT)
+    if not collections.exists():
+        collections.mkdir(parents=True)
+        (collections / "codex").symlink_to(ROOT)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -64,6 +66,7 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str) -> subprocess.CompletedPro
         "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOWS": "1",
+        **more,
     }
     command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", *arguments]
     command += ["-e", f"ansible_python_interpreter={sys.executable}"]
@@ -71,8 +74,8 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str) -> subprocess.CompletedPro
 
 
 def test_every_example_is_of_a_kind_that_is_tested() -> None:
-    assert len(GUIDES) == 3
-    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook"}
+    assert len(GUIDES) == 4
+    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config"}
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
 
@@ -161,3 +164,107 @@ def test_the_rehearsal_of_the_guide_runs_for_real(tmp_path: pathlib.Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=1" in done.stdout
     assert config.read_text("utf-8") == "sender: noreply@inbox.example.com\n"
+
+
+# --- the guide on the audit log ---------------------------------------------------------------------------------------
+
+
+def _text(name: str) -> str:
+    return next(example.text for example in EXAMPLES if example.name == name)
+
+
+def _recorded(slice_: str, when: str, **more: t.Any) -> dict[str, t.Any]:
+    return {
+        "phase": "outcome", "job_id": None, "run_id": f"run-{when}", "host": "web1", "user": {"name": "ada", "uid": 1000, "via": {}},
+        "input": {"slice": slice_}, "command": {"operation": "slice"}, "attempts": [], "result": {"outcome": "applied"},
+        "diff": {"sha256": None, "files": [], "added": 0, "removed": 0, "kept": None}, "approval": None, "rollback": {"possible": True},
+        "usage": {"input_tokens": 300000, "output_tokens": 50000}, "validation": [], **more,
+    }  # fmt: skip
+
+
+def test_the_verifier_of_the_guide_knows_a_log_and_every_change_of_it(tmp_path: pathlib.Path) -> None:
+    script, path = tmp_path / "verify.py", tmp_path / "audit.jsonl"
+    script.write_text(_text("verify.py"), "utf-8")
+    assert len(_text("verify.py").splitlines()) <= 16
+    for number in range(6):
+        made = trail.append(str(path), _recorded("inbox", str(number)))
+        if number == 1:
+            trail.rotate(str(path), 1)
+        if number == 3:
+            with path.open("ab") as handle:
+                handle.write(b'{"hash":"4f')
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-I", str(script), str(path)], capture_output=True, text=True, check=False)
+
+    done = run()
+    assert (done.returncode, done.stdout) == (0, f"{made['seq']} {made['hash']}\n"), done.stderr
+    files = sorted(tmp_path.glob("audit.jsonl*"))
+    assert len(files) == 2
+    for file in files:
+        before = file.read_bytes()
+        lines = before.splitlines(True)
+        changes = [b"".join(lines[:at] + lines[at + 1 :]) for at in range(len(lines) - (file == path))]
+        changes += [before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :] for at in range(0, len(before), 397)]
+        changes += [before[:-1], before + b"#torn\n", before + lines[-1], b"".join(reversed(lines))]
+        for change in changes:
+            file.write_bytes(change)
+            assert run().returncode == 1, change
+        file.write_bytes(before)
+    assert run().returncode == 0
+
+
+def test_the_command_that_verifies_is_one(tmp_path: pathlib.Path) -> None:
+    words = _text("verify").split()
+    done = _ansible(tmp_path, "--syntax-check", *words[1:])
+    assert words[0] == "ansible-playbook" and done.returncode == 0, done.stderr
+
+
+def test_the_configuration_of_the_callback_is_taken(tmp_path: pathlib.Path) -> None:
+    text = _text("ansible.cfg")
+    log = re.findall(r"^log = (.*)$", text, re.MULTILINE)[0]
+    (tmp_path / "ansible.cfg").write_text(text.replace(log, str(tmp_path / "kept/audit.jsonl")), "utf-8")
+    tasks = [{"day2.codex.audit_info": {"prefix": str(tmp_path / "prefix")}}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), "utf-8")
+    done = _ansible(tmp_path, "play.yml", ANSIBLE_CONFIG=str(tmp_path / "ansible.cfg"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [record["command"]["operation"] for record in trail.records(str(tmp_path / "kept/audit.jsonl"))] == ["playbook", "task", "playbook"]
+    keys = set(re.findall(r"^([a-z_]+) = ", text.split("[callback_day2_codex_audit]")[1], re.MULTILINE))
+    assert keys <= set(re.findall(r"key: ([a-z_]+)", (ROOT / "plugins/callback/audit.py").read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "answer"),
+    [
+        ("who-approved.yml", [{"run": "run-1", "outcome": "applied", "by": [["bea", "approved"]]}]),
+        ("denied.yml", [{"slice": "renew-certificate", "denied": [["rm -rf /", "no"]]}]),
+        ("cost.yml", ["inbox-public-identity: 2 runs, 1.75", "renew-certificate: 1 runs, 0.875"]),
+    ],
+)
+def test_a_recipe_answers_its_question(tmp_path: pathlib.Path, recipe: str, answer: list[t.Any]) -> None:
+    log = tmp_path / "prefix/var/log/codex-ops/audit.jsonl"
+    log.parent.mkdir(parents=True)
+    given = {"given": [{"approver": "bea", "decision": "approved", "key": "SHA256:x"}]}
+    denied = [{"command": "rm -rf /", "status": "denied", "reason": "no", "exit_code": None}, {"command": "true", "status": "completed"}]
+    trail.append(str(log), _recorded("inbox-public-identity", "1", approval=given))
+    trail.append(str(log), {**_recorded("inbox-public-identity", "2"), "phase": "intent", "usage": {}})
+    trail.append(str(log), _recorded("inbox-public-identity", "2"))
+    trail.append(str(log), _recorded("renew-certificate", "3", attempts=denied))
+    plays = yaml.safe_load(_text(recipe))
+    plays[0]["module_defaults"] = {"group/day2.codex.codex": {"prefix": str(tmp_path / "prefix")}}
+    for task in plays[0]["tasks"]:
+        wanted = task.get("day2.codex.audit_info", {}).get("filter", {})
+        if "since" in wanted:
+            # The records are of now.
+            wanted.update(since=wanted["since"], until="2999-01-01")
+    (tmp_path / "recipe.yml").write_text(yaml.safe_dump(plays), "utf-8")
+    done = _ansible(tmp_path, "recipe.yml", ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout.split("TASK [Show them]")[1].split("PLAY RECAP")[0]
+    if recipe == "cost.yml":
+        assert re.findall(r'"msg": "(.*)"', shown) == answer
+    else:
+        found = json.loads(shown[shown.index("{") :])["audit.query_result"]
+        for one in found:
+            assert one.pop("time")
+        assert found == answer
