@@ -7,6 +7,263 @@
 from __future__ import annotations
 
 SCHEMAS = {
+    "policy": r"""{
+ "$schema": "http://json-schema.org/draft-07/schema#",
+ "$id": "https://github.com/day2-codex/day2.codex/schemas/policy.schema.json",
+ "title": "Policy",
+ "description": "What may become real on a host, and when. The file belongs to root and nobody else can write it. What it leaves out takes the built-in default. What is never done unattended stays forbidden, whatever it says.",
+ "type": "object",
+ "additionalProperties": false,
+ "required": [
+  "version"
+ ],
+ "properties": {
+  "version": {
+   "description": "The version of this form.",
+   "const": 1
+  },
+  "categories": {
+   "description": "How far each category of work goes without a person. A category that neither this nor the built-in list names is forbidden.",
+   "type": "object",
+   "maxProperties": 1000,
+   "propertyNames": {
+    "pattern": "^[a-z][a-z0-9_]{0,63}$"
+   },
+   "additionalProperties": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": [
+     "autonomy"
+    ],
+    "properties": {
+     "autonomy": {
+      "description": "At once, after approval, or not at all.",
+      "enum": [
+       "automatic",
+       "approval",
+       "forbidden"
+      ]
+     },
+     "approvals": {
+      "description": "How many people have to approve. Without it, the built-in number of the category, or 1.",
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 10
+     }
+    }
+   }
+  },
+  "slices": {
+   "description": "The slices, by name, that may do without a person what their category allows. All others get 'ad_hoc'.",
+   "type": "object",
+   "maxProperties": 10000,
+   "propertyNames": {
+    "pattern": "^[a-z0-9][a-z0-9._-]{0,79}$"
+   },
+   "additionalProperties": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": [
+     "sha256",
+     "workspace"
+    ],
+    "properties": {
+     "sha256": {
+      "description": "The digest of the slice, as a plan's 'slice_sha256' says it.",
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$"
+     },
+     "workspace": {
+      "description": "The live tree that it may work on, without links on the way.",
+      "$ref": "#/definitions/path"
+     }
+    }
+   }
+  },
+  "ad_hoc": {
+   "description": "What a slice gets that is not listed: at least one approval (the default), nothing, or what its category says.",
+   "enum": [
+    "approval",
+    "forbidden",
+    "category"
+   ]
+  },
+  "provider": {
+   "description": "Whom the engine asks.",
+   "type": "object",
+   "additionalProperties": false,
+   "properties": {
+    "base_url": {
+     "description": "The only address of the model API that a run may use.",
+     "type": "string",
+     "pattern": "^https?://[^/@\\s]+(/\\S*)?$",
+     "maxLength": 1000
+    },
+    "api_key_file": {
+     "description": "The file with the key.",
+     "$ref": "#/definitions/path"
+    },
+    "cassettes": {
+     "description": "Whether a plan that a cassette made may be applied under the prefix /.",
+     "type": "boolean"
+    }
+   }
+  },
+  "actions": {
+   "description": "The privileged actions, by the name under which a slice lists and the agent proposes them.",
+   "type": "object",
+   "maxProperties": 1000,
+   "propertyNames": {
+    "pattern": "^[a-z0-9][a-z0-9._-]{0,79}$"
+   },
+   "additionalProperties": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": [
+     "argv",
+     "per_hour"
+    ],
+    "properties": {
+     "argv": {
+      "description": "The program, by absolute path, and its arguments. No shell reads it, and nothing is put into it.",
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 200,
+      "items": {
+       "type": "string",
+       "maxLength": 4096
+      }
+     },
+     "per_hour": {
+      "description": "How often it may run in any hour.",
+      "type": "integer",
+      "minimum": 0,
+      "maximum": 1000
+     },
+     "timeout": {
+      "description": "Seconds after which it is ended. 60 without it.",
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 3600
+     },
+     "critical": {
+      "description": "Whether what it does always needs a person's approval. True without it.",
+      "type": "boolean"
+     }
+    }
+   }
+  },
+  "cleanup": {
+   "description": "Where the category cache_cleanup may delete files without a person.",
+   "type": "array",
+   "maxItems": 1000,
+   "items": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": [
+     "path",
+     "older_than",
+     "max_bytes"
+    ],
+    "properties": {
+     "path": {
+      "description": "The folder, without links on the way. Everything below it counts.",
+      "$ref": "#/definitions/path"
+     },
+     "older_than": {
+      "description": "How long ago a file must have been written last.",
+      "$ref": "#/definitions/duration"
+     },
+     "max_bytes": {
+      "description": "How much one run may delete there: bytes, or a number with K, M, G or T (powers of 1024).",
+      "type": [
+       "integer",
+       "string"
+      ],
+      "minimum": 0,
+      "maximum": 1000000000000000,
+      "pattern": "^(0|[1-9][0-9]{0,8})[KMGT]?$"
+     }
+    }
+   }
+  },
+  "limits": {
+   "description": "What all runs on the host may spend together.",
+   "type": "object",
+   "additionalProperties": false,
+   "properties": {
+    "tokens_per_day": {
+     "description": "Tokens, input and output, in a day (UTC).",
+     "type": "integer",
+     "minimum": 0,
+     "maximum": 1000000000000
+    },
+    "runs_per_hour": {
+     "description": "Runs that ask a model, in any hour.",
+     "type": "integer",
+     "minimum": 0,
+     "maximum": 100000
+    }
+   }
+  },
+  "forbidden_paths": {
+   "description": "Paths that no slice may touch, beside the built-in ones. A pattern means a file or a folder with everything below. It begins with / or counts in every folder. Case does not matter.",
+   "type": "array",
+   "maxItems": 1000,
+   "items": {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 1000
+   }
+  },
+  "people": {
+   "description": "Under which names an approver asks for things, so that nobody approves their own request.",
+   "type": "object",
+   "maxProperties": 10000,
+   "propertyNames": {
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$"
+   },
+   "additionalProperties": {
+    "type": "array",
+    "maxItems": 100,
+    "items": {
+     "description": "unix:NAME, sudo:NAME, ssh:NAME or awx:NAME, or NAME for any of them.",
+     "type": "string",
+     "pattern": "^\\S{1,200}$"
+    }
+   }
+  },
+  "approval": {
+   "description": "What every approval has to keep to.",
+   "type": "object",
+   "additionalProperties": false,
+   "properties": {
+    "max_age": {
+     "description": "How long an approval counts at most, whatever it says itself. 7d without it.",
+     "$ref": "#/definitions/duration"
+    }
+   }
+  }
+ },
+ "definitions": {
+  "path": {
+   "type": "string",
+   "pattern": "^/",
+   "minLength": 2,
+   "maxLength": 4096
+  },
+  "duration": {
+   "description": "Seconds, or a number with s, m, h, d or w.",
+   "type": [
+    "integer",
+    "string"
+   ],
+   "minimum": 1,
+   "maximum": 1000000000,
+   "pattern": "^[1-9][0-9]{0,5}[smhdw]$"
+  }
+ }
+}""",
     "report": r"""{
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/report.schema.json",
