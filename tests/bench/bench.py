@@ -20,6 +20,7 @@ import time
 import typing as t
 
 import provider
+import redaction
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ENGINE = "ansible_collections.day2.codex.plugins.module_utils"
@@ -201,9 +202,12 @@ def memory_of_events(folder: pathlib.Path) -> None:
     print(f"{'peak memory of the engine while the agent emits 200 MB of events':<66} {int(peak) / 1024:9.1f} MB{'':>21}   aim 100 MB", flush=True)
 
 
+BENCHES = (exec_against_command, goal_against_true, tree_against_git, memory_of_events, redaction.redaction_against_detect_secrets)
+
+
 def main() -> None:
     """Run them all, or those that the arguments name."""
-    benches = {bench.__name__: bench for bench in (exec_against_command, goal_against_true, tree_against_git, memory_of_events)}
+    benches = {bench.__name__: bench for bench in BENCHES}
     print(f"{'ours : theirs (medians)':<66} {'ours':>12} {'theirs':>12} {'ratio':>6}")
     for name in sys.argv[1:] or benches:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("BENCH_FOLDER")) as folder, contextlib.suppress(BrokenPipeError):
