@@ -31,22 +31,38 @@ class Forbidden:
     """
 
     def __init__(self, patterns: t.Sequence[str]) -> None:
-        self._patterns = tuple(patterns)
-        self._all = Globs([glob for pattern in self._patterns for glob in _globs(pattern).patterns])
+        # Most are plain names: those are looked up, which costs nothing to prepare.
+        self._from_root: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._anywhere: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        wild = []
+        for pattern in patterns:
+            names = tuple(_folded(pattern).lstrip("/").split("/"))
+            if any(character in pattern for character in "*?["):
+                wild.append(pattern)
+            else:
+                index = self._from_root if pattern.startswith("/") else self._anywhere
+                index.setdefault(names[0], []).append((names, pattern))
+        self._wild = tuple(wild)
+        self._globs = Globs([glob for pattern in wild for glob in _globs(pattern).patterns])
 
     def meant_by(self, path: str) -> str | None:
-        """The pattern that means the absolute *path*, or ``None``. A path that is no plain one is meant in any case.
+        """The pattern that means the absolute *path*, or ``None``. A path that is no plain one is meant in any case: ``..``.
 
-        Parts like ``.`` and doubled slashes are left out first; ``..`` could lead anywhere.
+        Parts like ``.`` and doubled slashes are left out first.
         """
         # A part that only looks like two dots, or holds something that looks like a slash, is one after folding.
         parts = [part for part in _folded(path).split("/") if part not in ("", ".")]
         if not path.startswith("/") or "\0" in path or ".." in parts:
             return ".."
+        for number, part in enumerate(parts):
+            for index in (self._anywhere,) if number else (self._anywhere, self._from_root):
+                for names, pattern in index.get(part, ()):
+                    if tuple(parts[number : number + len(names)]) == names:
+                        return pattern
         plain = "/".join(parts)
-        if not self._all.match_or_above(plain):
+        if not self._globs.match_or_above(plain):
             return None
-        return next((pattern for pattern in self._patterns if _globs(pattern).match_or_above(plain)), "..")
+        return next((pattern for pattern in self._wild if _globs(pattern).match_or_above(plain)), "..")
 
 
 @functools.lru_cache(maxsize=1)
