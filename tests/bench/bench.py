@@ -19,8 +19,10 @@ import tempfile
 import time
 import typing as t
 
+import callback
 import provider
 import redaction
+import trail
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ENGINE = "ansible_collections.day2.codex.plugins.module_utils"
@@ -202,7 +204,16 @@ def memory_of_events(folder: pathlib.Path) -> None:
     print(f"{'peak memory of the engine while the agent emits 200 MB of events':<66} {int(peak) / 1024:9.1f} MB{'':>21}   aim 100 MB", flush=True)
 
 
-BENCHES = (exec_against_command, goal_against_true, tree_against_git, memory_of_events, redaction.redaction_against_detect_secrets)
+BENCHES = (
+    exec_against_command,
+    goal_against_true,
+    tree_against_git,
+    memory_of_events,
+    redaction.redaction_against_detect_secrets,
+    trail.verification_against_sha256sum,
+    trail.append_against_fsync,
+    callback.callback_against_none_and_ara,
+)
 
 
 def main() -> None:

@@ -4,10 +4,8 @@
 
 """Prints what an audit callback adds to a play of 1,000 task results (100 tasks on 10 hosts): ours and ARA's. Nothing here passes or fails.
 
-usage: callback.py [ROUNDS [ROUNDS_OF_ARA]]
-
 All of them run in one environment of this bench's own, which requirements/bench.txt makes in BENCH_FOLDER, or in the one whose Python
-BENCH_ARA names. Rounds alternate, so that a busy machine is busy for all of them.
+BENCH_ARA names. Rounds alternate, so that a busy machine is busy for all of them; BENCH_ROUNDS says how many there are.
 """
 
 from __future__ import annotations
@@ -36,7 +34,8 @@ def _python() -> str:
     if not (folder / "complete").exists():
         print("Installing ARA into an environment of its own ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements/bench.txt")]
+        wanted = [line for line in (ROOT / "requirements/bench.txt").read_text("utf-8").splitlines() if line.startswith(("ansible-core", "ara"))]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
         subprocess.run(pip, check=True, stdin=subprocess.DEVNULL)
         (folder / "complete").touch()
     return str(python)
@@ -82,24 +81,21 @@ def _run(folder: pathlib.Path, python: str, environment: dict[str, str]) -> tupl
     return clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
+def callback_against_none_and_ara(folder: pathlib.Path) -> None:
     """Run the variants in turn and print their medians, and the added time as a share of the run without a callback."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    of_ara = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    rounds, of_ara = int(os.environ.get("BENCH_ROUNDS", "7")), 1
     python = _python()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("BENCH_FOLDER")) as name:
-        folder = pathlib.Path(name)
-        _play(folder)
-        variants = _variants(folder, python)
-        for variant in ("no callback", "day2.codex.audit"):
-            _run(folder, python, variants[variant])
-        times: dict[str, list[tuple[float, float]]] = {variant: [] for variant in variants}
-        for number in range(rounds):
-            for variant, environment in variants.items():
-                if variant != "ARA" or number < of_ara:
-                    times[variant].append(_run(folder, python, environment))
-        records = sum(1 for _line in open(folder / "audit.jsonl", "rb"))
-        size = (folder / "audit.jsonl").stat().st_size
+    _play(folder)
+    variants = _variants(folder, python)
+    for variant in ("no callback", "day2.codex.audit"):
+        _run(folder, python, variants[variant])
+    times: dict[str, list[tuple[float, float]]] = {variant: [] for variant in variants}
+    for number in range(rounds):
+        for variant, environment in variants.items():
+            if variant != "ARA" or number < of_ara:
+                times[variant].append(_run(folder, python, environment))
+    log = (folder / "audit.jsonl").read_bytes()
+    records, size = log.count(b"\n"), len(log)
     if records != (rounds + 1) * (HOSTS * TASKS + 2):
         raise SystemExit(f"The log has {records} records, not one for each result.")
     print(f"{HOSTS * TASKS} task results on {HOSTS} hosts, medians of {rounds} rounds ({of_ara} with ARA); {size / records:.0f} bytes a record")
@@ -111,7 +107,3 @@ def main() -> None:
     # Neighbours in time are compared with each other: what slows the machine down slows both.
     pairs = [ours[0] / without[0] for ours, without in zip(times["day2.codex.audit"], times["no callback"])]
     print(f"day2.codex.audit : no callback, median of the {rounds} rounds' ratios: {statistics.median(pairs):.3f}   aim 1.02")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,6 @@ import os
 import pathlib
 import statistics
 import subprocess
-import tempfile
 import time
 import typing as t
 
@@ -85,14 +84,3 @@ def append_against_fsync(folder: pathlib.Path) -> None:
         ours.append(_seconds(lambda: append(str(path), content)))
     mine, other = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
     print(f"{'append a record : write and fsync the same bytes':<66} {mine:7.3f} ms   {other:7.3f} ms   {mine / other:6.2f}", flush=True)
-
-
-def main() -> None:
-    """Run both."""
-    for bench in (verification_against_sha256sum, append_against_fsync):
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("BENCH_FOLDER")) as folder:
-            bench(pathlib.Path(folder))
-
-
-if __name__ == "__main__":
-    main()
