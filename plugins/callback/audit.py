@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 name: audit
 type: notification
 short_description: Keep a tamper-evident log of what the collection's tasks did, on the controller
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Appends one record for each result of a task of this collection to a log on the controller, in which each record is bound to the one before by a hash.
   - A record says which play and task it was, for which host, with which options, what came of it, the digest of the diff, and the head of the host's own
