@@ -133,7 +133,7 @@ def _judge(
     rendered = patch.render(changes, scratch=run.folder)
     result["patch"] = refused_patch(rendered.text, run.redactor)
     result["report"] = read_report(result["message"], schema, truncated=truncated)
-    violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed)
+    violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed, run.redactor.find)
     changed = {item.path for item in changes}
     if not violations:
         kept = [path for path in base.files if path not in changed]

@@ -21,6 +21,8 @@ LINE_BYTES = 4096
 #: Changes that are looked at one by one, and breaches that are named. More of either is a breach by itself.
 MAX_INSPECTED = 1000
 
+Find = t.Callable[[str], "list[tuple[str, int, str]]"]
+
 _GIT_NAMES = frozenset({".git", ".gitattributes", ".gitmodules", ".gitconfig", "git~1"})
 # Marks that change what a reader sees without being seen: bidirectional controls, zero-width and other invisible characters.
 _HIDDEN = frozenset(
@@ -62,9 +64,7 @@ def _kind(change: Change) -> t.Iterator[Violation]:
         if old is not None and old.kind == "file" and new.mode != old.mode:
             yield Violation("mode_change", change.path, None, f"mode {old.mode:04o} became {new.mode:04o}")
         elif old is None and new.mode & 0o7113:
-            yield Violation(
-                "mode_change", change.path, None, f"a new file of mode {new.mode:04o}: expected neither execute nor set-id bits, nor write for all"
-            )
+            yield Violation("mode_change", change.path, None, f"a new file of mode {new.mode:04o}: expected neither execute nor set-id bits, nor write for all")
 
 
 def _place(slice_: Slice, change: Change) -> t.Iterator[Violation]:
@@ -103,16 +103,19 @@ def _added(old: t.Iterable[str], new: t.Sequence[tuple[str, int]]) -> t.Iterator
             yield text, offset
 
 
-def _secrets(path: str, old: str, new: str) -> t.Iterator[Violation]:
-    kinds = {secret: kind for kind, _offset, secret in find_secrets(new)}
-    for secret, offset in _added([secret for _kind, _offset, secret in find_secrets(old)], [(secret, at) for _kind, at, secret in find_secrets(new)]):
+def _secrets(path: str, old: str, new: str, find: Find) -> t.Iterator[Violation]:
+    found = find(new)
+    kinds = {secret: kind for kind, _offset, secret in found}
+    for secret, offset in _added([secret for _kind, _offset, secret in find(old)], [(secret, at) for _kind, at, secret in found]):
         line = new.count("\n", 0, offset) + 1
-        yield Violation("secret_in_patch", path, line, f"something that looks like a secret of the kind {kinds[secret]} was added")
+        kind = kinds[secret]
+        what = "a secret that this host keeps" if kind == "known_value" else f"something that looks like a secret of the kind {kind}"
+        yield Violation("secret_in_patch", path, line, f"{what} was added")
     for _marker, offset in _added([marker for marker, _offset in find_markers(old)], find_markers(new)):
         yield Violation("redaction_marker_in_patch", path, new.count("\n", 0, offset) + 1, "the text that stands for a secret was written")
 
 
-def _content(slice_: Slice, change: Change) -> t.Iterator[Violation]:
+def _content(slice_: Slice, change: Change, find: Find) -> t.Iterator[Violation]:
     states = (change.old, change.new)
     if any(state is not None and state.kind == "file" and state.size > MAX_CONTENT for state in states):
         yield Violation("too_many_lines", change.path, None, f"a file larger than {MAX_CONTENT} bytes cannot be part of a patch")
@@ -133,7 +136,7 @@ def _content(slice_: Slice, change: Change) -> t.Iterator[Violation]:
         if line is not None:
             yield Violation("do_not_touch_value", change.path, line, f"an occurrence of {value!r} changed")
     yield from _hidden(change.path, old_text, new_text)
-    yield from _secrets(change.path, old_text, new_text)
+    yield from _secrets(change.path, old_text, new_text, find)
 
 
 def _size(slice_: Slice, changes: t.Sequence[Change], lines: int) -> t.Iterator[Violation]:
@@ -161,11 +164,12 @@ def _twins(changes: t.Sequence[Change], known: t.Iterable[str]) -> t.Iterator[Vi
         others[folded(path)] = path
 
 
-def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[str], lines: int) -> list[Violation]:
+def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[str], lines: int, find: Find = find_secrets) -> list[Violation]:
     """Every breach of *slice_* by *changes*.
 
     :arg known: The paths of the base, to find names that differ only in case.
     :arg lines: Lines added and removed, as the patch counts them.
+    :arg find: What finds secrets in a text, as (kind, offset, secret). One that knows this host's own finds these, too.
     """
     found: list[Violation] = []
     if changes:
@@ -174,7 +178,7 @@ def check_change(slice_: Slice, changes: t.Sequence[Change], known: t.Iterable[s
     for change in changes[: max(MAX_INSPECTED, slice_.limits["files"])]:
         found.extend(_kind(change))
         found.extend(_place(slice_, change))
-        found.extend(_content(slice_, change))
+        found.extend(_content(slice_, change, find))
         found.extend(
             Violation("touches_validation", change.path, None, f"the validation {check.name!r} runs it")
             for check in slice_.checks

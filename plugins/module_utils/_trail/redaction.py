@@ -79,7 +79,11 @@ def _found(text: str) -> t.Iterator[assignments.Found]:
 
 def find_secrets(text: str) -> list[tuple[str, int, str]]:
     """What is surely a secret in *text*, as (kind, offset, secret): tokens of a known format, and values behind telling names that look random."""
-    masks = _merge([(start, end, kind, None) for start, end, kind, certain in _found(text) if certain])
+    return _certain(text, ())
+
+
+def _certain(text: str, known: t.Iterable[_Mask]) -> list[tuple[str, int, str]]:
+    masks = _merge([*known, *((start, end, kind, None) for start, end, kind, certain in _found(text) if certain)])
     return [(kind, start, text[start:end]) for start, end, kind, _value in masks]
 
 
@@ -139,13 +143,19 @@ class Redactor:
             if unknown:
                 raise ValueError(f"unknown kind of personal data {unknown[0]!r}: expected {', '.join(PERSONAL)}")
 
-    def _masks(self, text: str) -> list[_Mask]:
-        masks: list[_Mask] = []
+    def _known(self, text: str) -> t.Iterator[_Mask]:
         for form, value in self._forms.items():
             at = text.find(form)
             while at >= 0:
-                masks.append((at, at + len(form), "known_value", value))
+                yield at, at + len(form), "known_value", value
                 at = text.find(form, at + len(form))
+
+    def find(self, text: str) -> list[tuple[str, int, str]]:
+        """What :func:`find_secrets` finds in *text*, and the known values in all of their forms."""
+        return _certain(text, self._known(text))
+
+    def _masks(self, text: str) -> list[_Mask]:
+        masks = list(self._known(text))
         masks.extend((start, end, kind, None) for start, end, kind, _certain in _found(text))
         if self._personal:
             from .personal import find  # pylint: disable=import-outside-toplevel
