@@ -137,12 +137,13 @@ def _sync(folder: str) -> None:
             os.close(handle)
 
 
-def engage(path: str, reason: str, by: str, since: str) -> bool:
+def engage(path: str, reason: str, by: str, since: str, folder_mode: int = 0o755) -> bool:
     """Engage the switch at *path*. An engaged one stays as it is, with its first reason.
 
     The empty file comes first: from then on all work stops, even if the disk is too full for the reason.
 
     :arg since: The time, as people and records write it.
+    :arg folder_mode: Of folders that have to be made. A host's users must be able to enter: they cannot work past a switch that they cannot see.
     :returns: Whether it was released before.
     :raises CodexOpsError: ``kill_switch_unwritable`` or ``disk_full``: it is not engaged.
     """
@@ -150,7 +151,7 @@ def engage(path: str, reason: str, by: str, since: str) -> bool:
         return False
     folder = os.path.dirname(path)
     try:
-        _make(folder)
+        _make(folder, folder_mode)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except FileExistsError:
         return False
@@ -169,14 +170,15 @@ def engage(path: str, reason: str, by: str, since: str) -> bool:
     return True
 
 
-def _make(folder: str) -> None:
-    """*folder* and those above it, readable for everybody: a switch that cannot be looked at would stop the host's other users."""
+def _make(folder: str, mode: int) -> None:
+    """*folder* and those above it, as far as they are missing."""
     if os.path.isdir(folder):
         return
-    _make(os.path.dirname(folder))
+    _make(os.path.dirname(folder), mode)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o755)
-        os.chmod(folder, 0o755)
+        os.mkdir(folder, mode)
+        # Whatever the umask took away.
+        os.chmod(folder, mode)
         _sync(os.path.dirname(folder))
 
 

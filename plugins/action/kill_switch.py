@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of day2.codex.kill_switch: who runs this."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import AgentActionBase
+
+
+class ActionModule(AgentActionBase):
+    """Tells the host who stops or releases it. There is nothing else that could go wrong on the way."""
+
+    module = "kill_switch"
+
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
+        """Run the module on the host."""
+        # Not what exec and slice do: this needs no library, no file and no time.
+        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+        del tmp
+        self._introduce(task_vars or {})
+        try:
+            name = f"day2.codex.{self.module}"
+            answer = self._execute_module(module_name=name, module_args=dict(self._task.args), task_vars=task_vars, wrap_async=self._task.async_val)
+            result.update(Redactor().data(answer))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
