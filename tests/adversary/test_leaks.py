@@ -17,8 +17,10 @@ import pytest
 from ansible_collections.day2.codex.plugins.module_utils._operation import ask, operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Order, Question
 
-from .conftest import CORRECT, Application, cassette, lay_policy
+from .conftest import CORRECT, Application, cassette
 
+# The gates stand open: these tests are about what comes out, not about who lets it.
+POLICY = {"version": 1, "categories": {"configuration_change": {"autonomy": "automatic"}}, "ad_hoc": "category"}
 # Nothing but the file that holds it gives the first away, in whatever form it is written; the second has a known format, as it is.
 KEPT = "violet harbour under glass"
 TOKEN = "ghp_" + "a1B2" * 9
@@ -29,9 +31,9 @@ FINAL = json.dumps({"status": "changed", "summary": f"I saw {TOKEN} and {KEPT}."
 def _host(application: Application, tmp_path: pathlib.Path) -> Application:
     """The application under a prefix of its own, whose secrets' folder holds one."""
     application.prefix = str(tmp_path / "host" / "prefix")
-    lay_policy(application.prefix)
     folder = pathlib.Path(application.prefix, "etc/codex-ops/secrets")
     folder.mkdir(parents=True, mode=0o700)
+    folder.with_name("policy.json").write_text(json.dumps(POLICY), "utf-8")
     (folder / "database").write_text(KEPT + "\n", "utf-8")
     pathlib.Path(application.folder, "config/leak.txt").write_text(f"a: {TOKEN}\nb: {KEPT}\n", "utf-8")
     return application
