@@ -6,90 +6,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
-
-try:
-    # Here, and not where it is used: Ansible loads an action plugin once and then forks for each task.
-    import jmespath
-except ImportError:
-    jmespath = None
-
-_BINDING = ("seq", "hash", "prev")
+from ansible_collections.day2.codex.plugins.plugin_utils._query import QueryActionBase
 
 
-class _BadQuery(Exception):
-    """What is wrong with the query, for a person."""
+class ActionModule(QueryActionBase):
+    """Finds a bad query before anything is sent to the host, and evaluates it over the records that came back."""
 
-
-def _compiled(query: str) -> t.Any:
-    if jmespath is None:
-        raise _BadQuery(f"it needs the Python library jmespath on the controller. Install it into the Python that runs Ansible, {sys.executable}.")
-    try:
-        return jmespath.compile(query)
-    except jmespath.exceptions.LexerError as error:
-        raise _BadQuery(_at(query, error.lexer_position, str(error.message))) from None
-    except jmespath.exceptions.ParseError as error:
-        position, token = error.lex_position, error.token_value
-        if token in (None, "") or not isinstance(position, int) or position >= len(query):
-            raise _BadQuery(_at(query, len(query), "the expression ends too early")) from None
-        raise _BadQuery(_at(query, position, f"{str(token)!r} was not expected here")) from None
-    except (ValueError, RecursionError) as error:
-        raise _BadQuery(f"it is not a JMESPath expression: {' '.join(str(error).split())}") from None
-
-
-def _at(query: str, position: int, reason: str) -> str:
-    return f"it is not a JMESPath expression, at character {position + 1} of {query!r}: {reason.rstrip('.')}."
-
-
-def _value(compiled: t.Any, query: str, records: t.Any) -> t.Any:
-    try:
-        # Plain types: to jmespath, those of Ansible are neither texts nor lists.
-        return compiled.search(json.loads(json.dumps(records)))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise _BadQuery(f"{query!r} cannot be evaluated over these records: {' '.join(str(error).split())}") from None
-
-
-class ActionModule(ActionBase):
-    """Finds a bad query before anything is sent to the host, and evaluates it over what came back."""
-
-    _supports_check_mode = True
-    _supports_async = True
-
-    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
-        """Run the module, and the query over its records."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        del tmp
-        args = dict(self._task.args)
-        query = args.pop("query", None)
-        try:
-            compiled = None
-            if query is not None:
-                if self._task.async_val:
-                    raise _BadQuery("it cannot be used with async: the records do not come back to this task.")
-                query = str(query)
-                compiled = _compiled(query)
-            answer = self._execute_module(module_name="day2.codex.audit_info", module_args=args, task_vars=task_vars, wrap_async=self._task.async_val)
-            if isinstance(answer.get("records"), list):
-                redactor = Redactor()
-                answer["records"] = [_redacted(redactor, record) for record in answer["records"]]
-            result.update(answer)
-            if compiled is not None and "records" in answer:
-                result["query_result"] = _value(compiled, query, answer["records"])
-        except _BadQuery as error:
-            result.update(failed=True, changed=False, code="option_invalid", msg=f"query: {error}")
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
-
-
-def _redacted(redactor: Redactor, record: dict[str, t.Any]) -> dict[str, t.Any]:
-    """*record* once more without secrets; what binds it is none."""
-    shown = t.cast("dict[str, t.Any]", redactor.data(record))
-    shown.update({name: record[name] for name in _BINDING if name in record})
-    return shown
+    module = "audit_info"
+    rows = "records"
+    binding = ("seq", "hash", "prev")

@@ -351,6 +351,149 @@ SCHEMAS = {
   }
  }
 }""",
+    "signal": r"""{
+ "$schema": "http://json-schema.org/draft-07/schema#",
+ "$id": "https://github.com/day2-codex/day2.codex/schemas/signal.schema.json",
+ "title": "Signal",
+ "description": "What a script has seen on a host, and what is wrong with it. All text in it is from outside: it may be shown, and never becomes a command.",
+ "type": "object",
+ "additionalProperties": false,
+ "required": [
+  "signal",
+  "host",
+  "collected_at",
+  "status",
+  "summary",
+  "findings"
+ ],
+ "properties": {
+  "signal": {
+   "description": "What was looked at, such as disk or certificates.",
+   "type": "string",
+   "pattern": "^[a-z0-9][a-z0-9._-]{0,79}$"
+  },
+  "host": {
+   "description": "The host that was looked at.",
+   "type": "string",
+   "minLength": 1,
+   "maxLength": 255
+  },
+  "collected_at": {
+   "description": "When: RFC 3339, in UTC.",
+   "type": "string",
+   "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?(Z|\\+00:00)$"
+  },
+  "status": {
+   "description": "The worst of the findings. unknown: it could not be looked at, and the summary says why.",
+   "enum": [
+    "ok",
+    "warning",
+    "critical",
+    "unknown"
+   ]
+  },
+  "summary": {
+   "description": "A sentence or two for people.",
+   "type": "string",
+   "maxLength": 2000
+  },
+  "findings": {
+   "description": "What is wrong, worst first.",
+   "type": "array",
+   "maxItems": 1000,
+   "items": {
+    "type": "object",
+    "additionalProperties": false,
+    "required": [
+     "id",
+     "severity",
+     "resource"
+    ],
+    "properties": {
+     "id": {
+      "description": "Its name. The same finding has the same name next time: by it, it is known again.",
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 500
+     },
+     "severity": {
+      "enum": [
+       "CRITICAL",
+       "WARNING",
+       "INFO"
+      ]
+     },
+     "resource": {
+      "description": "What it is about: a path, a unit, a name.",
+      "type": "string",
+      "maxLength": 4096
+     },
+     "expected": {
+      "description": "What was expected.",
+      "$ref": "#/definitions/value"
+     },
+     "observed": {
+      "description": "What was found.",
+      "$ref": "#/definitions/value"
+     },
+     "detail": {
+      "description": "More, such as the lines around it.",
+      "type": "string",
+      "maxLength": 20000
+     }
+    }
+   }
+  },
+  "metrics": {
+   "description": "What was measured, by name.",
+   "type": "object",
+   "additionalProperties": {
+    "$ref": "#/definitions/value"
+   }
+  },
+  "thresholds": {
+   "description": "The limits against which it was held, by name.",
+   "type": "object",
+   "additionalProperties": {
+    "$ref": "#/definitions/value"
+   }
+  },
+  "truncated": {
+   "description": "Whether something was left out because it is too much.",
+   "type": "boolean"
+  }
+ },
+ "definitions": {
+  "value": {
+   "anyOf": [
+    {
+     "type": [
+      "number",
+      "boolean",
+      "null"
+     ]
+    },
+    {
+     "type": "string",
+     "maxLength": 4096
+    },
+    {
+     "type": "array",
+     "maxItems": 1000,
+     "items": {
+      "type": [
+       "string",
+       "number",
+       "boolean",
+       "null"
+      ],
+      "maxLength": 4096
+     }
+    }
+   ]
+  }
+ }
+}""",
     "slice": r"""{
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/slice.schema.json",
