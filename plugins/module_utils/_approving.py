@@ -15,6 +15,7 @@ from ._options import Options
 from ._run import Run
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_OF_AGENTS = ("commands", "usage", "cached", "isolation")
 _SAME = ("decision", "approver", "plan", "plan_sha256")
 
 
@@ -61,10 +62,26 @@ def decide(options: Options, ballot: Ballot) -> dict[str, t.Any]:
     run = Run(options, "approval")
     run.facts["input"] = {"plan": ballot.plan, "decision": ballot.decision, "approver": ballot.approver}
     offered: list[str] = []
-    empty: dict[str, t.Any] = {"validation": [], "approvals": [], "statement": None}
-    result = run.recorded(lambda: {**empty, **_decide(run, ballot, offered)})
+    result = plain(run.recorded(lambda: _decide(run, ballot, offered)))
     # As it is: one masked or escaped character, and it could not be signed. There is nothing in it but digests, names and the comment.
-    return {**empty, **result, "statement": offered[0] if offered else None}
+    return {**result, "statement": offered[0] if offered else None}
+
+
+def failed(error: CodexOpsError) -> dict[str, t.Any]:
+    """The result of a decision that could not even be recorded."""
+    from ._result import failure  # pylint: disable=import-outside-toplevel
+
+    return plain(failure(error, "approval"))
+
+
+def plain(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """*result* without what only an agent's run has, and with everything in it visible to people."""
+    from ._shown import readable  # pylint: disable=import-outside-toplevel
+
+    kept = {key: value for key, value in result.items() if key not in _OF_AGENTS}
+    if "report" in kept:
+        kept["report"] = readable(kept["report"])
+    return {"validation": [], "approvals": [], "statement": None, **kept}
 
 
 def _decide(run: Run, ballot: Ballot, offered: list[str]) -> dict[str, t.Any]:

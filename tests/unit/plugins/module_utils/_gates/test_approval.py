@@ -196,6 +196,12 @@ def test_who_asked_is_looked_at_again_when_it_is_used(host: Host) -> None:
     assert found.missing == 1 and "own request" in found.reasons[0]
 
 
+def test_a_line_feed_that_got_lost_behind_what_was_signed_does_not_matter(host: Host) -> None:
+    text = host.says("alice")
+    given, new = approval.record(str(host.run), host.plan, text, host.sign(text + "\n", "alice"), **host.terms)
+    assert new and host.standing().granted == [given]
+
+
 # --- what is bound ----------------------------------------------------------------------------------------------------
 
 
