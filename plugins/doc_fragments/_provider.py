@@ -22,9 +22,10 @@ options:
       - high
       - xhigh
   base_url:
-    description: The address of the model's provider, which must speak the Responses API.
+    description:
+      - The address of the model's provider, which must speak the Responses API.
+      - Without it, the one that the host's policy names, else V(https://api.openai.com/v1). Where the policy names one, no other is taken.
     type: str
-    default: https://api.openai.com/v1
   ca_path:
     description: A PEM file on the host with the authorities that may vouch for the provider. Without it, the host's own.
     type: path

@@ -34,7 +34,7 @@ def find(run: Run) -> tuple[str, str]:
 def fingerprint(run: Run, version: str, **parts: t.Any) -> str:
     """What makes two tasks the same: *parts*, and the model's side that would answer them."""
     options = run.options
-    provider = "cassette:" + digest(options.cassette) if options.cassette_mode == "replay" else options.base_url
+    provider = "cassette:" + digest(options.cassette) if options.cassette_mode == "replay" else run.base_url
     common = {"provider": provider, "model": options.model, "effort": options.reasoning_effort, "codex_version": version, "kind": run.kind}
     try:
         return digest({**common, **parts})
@@ -54,14 +54,23 @@ def _provider(run: Run) -> t.Any:
     options = run.options
     if options.cassette_mode == "replay":
         return None
-    if run.key is None and options.base_url.startswith("https://api.openai.com/"):
+    given, base_url = run.rules.provider.get("base_url"), run.base_url
+    if given is not None and options.base_url not in (None, given):
+        raise CodexOpsError(
+            f"The policy lets the model be asked at {given} only, not at {options.base_url}.",
+            code="provider_forbidden",
+            outcome="forbidden",
+            where="base_url",
+            hint="Leave the option out, or change provider.base_url in the policy.",
+        )
+    if run.key is None and base_url.startswith("https://api.openai.com/"):
         raise CodexOpsError(
             "There is no key for the model's provider.",
             code="key_missing",
             outcome="provider_error",
             hint=f"Set api_key or api_key_file, or put the key into {run.places.provider_key}, or rehearse with a cassette.",
         )
-    return Provider(base_url=options.base_url, api_key=run.key, ca_path=options.ca_path, proxy=options.proxy)
+    return Provider(base_url=base_url, api_key=run.key, ca_path=options.ca_path, proxy=options.proxy)
 
 
 def ask_agent(
@@ -91,8 +100,10 @@ def ask_agent(
 
         schema = strict_form(schema)
     provider = _provider(run)
-    run.cancelled()
+    run.go_on()
     preflight(codex_path, run.folder, run.places.stamps)
+    budget, rules = run.budget(), run.rules
+    tokens = budget.reserve(run.id, tokens, rules.limits.tokens_per_day, rules.limits.runs_per_hour, run.now())
     run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
     request = AgentRequest(
         run_dir=run.folder,
@@ -112,6 +123,8 @@ def ask_agent(
     )
     try:
         answer = run_agent(request, run.redactor, run.cancelled, os.path.join(run.folder, "transcript.jsonl"))
+        # What an engine that died had reserved stays counted in full: nobody knows what it used.
+        budget.settle(run.id, answer.usage["total_tokens"])
     finally:
         cleanup(run.folder)
     run.warnings.extend(answer.warnings)

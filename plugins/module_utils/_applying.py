@@ -63,8 +63,8 @@ def fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
         _stale(f"The plan {stored['id']} was used before. A plan is used once.", "plan_spent")
     check_base(run, slice_, stored)
     result = described(run, stored)
-    count = len(result["plan"]["files"])
-    return {**result, "changed": run.options.check, "msg": f"The plan {stored['id']} can be applied; it changes {count} file{'s' if count != 1 else ''}."}
+    count = _count(len(result["plan"]["files"]))
+    return {**result, "changed": run.options.check, "msg": f"The plan {stored['id']} can be applied; it changes {count}."}
 
 
 def _in_place(run: Run, slice_: Slice) -> t.Callable[[t.Sequence[str]], list[str]]:
@@ -77,66 +77,120 @@ def _in_place(run: Run, slice_: Slice) -> t.Callable[[t.Sequence[str]], list[str
     return lambda argv: confine_in_place(argv, live=slice_.workspace, codex_path=codex_path, filter_path=path)
 
 
+def _undo(run: Run, stored: dict[str, t.Any]) -> list[str]:
+    """Put back what the plan wrote; the files that somebody else changed since, which were left alone."""
+    from ._workspace import restore  # pylint: disable=import-outside-toplevel
+
+    conflicts = restore.undo(run.places.backups, run.id).conflicts if stored["files"] else []
+    run.facts["rollback"] = {"possible": False, "done": True, "conflicts": conflicts}
+    run.partial["rolled_back"] = True
+    return conflicts
+
+
 def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Write exactly what the plan says, validate in place, and take it back when that fails."""
-    from ._workspace import apply, restore, tree  # pylint: disable=import-outside-toplevel
+    """Write exactly what the plan says, run its actions, validate in place, and take it back when any of it fails."""
+    from . import _acting as acting  # pylint: disable=import-outside-toplevel
+    from ._workspace import apply  # pylint: disable=import-outside-toplevel
     from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
     def before_each() -> None:
-        reason = run.cancelled()
-        if reason:
-            raise CodexOpsError(f"Stopped while writing: {reason}. The old files were put back.", code="killed", outcome="killed")
+        run.go_on("The old files were put back.")
 
-    run.cancelled()
+    run.go_on()
     confine = _in_place(run, slice_) if slice_.checks else None
+    actions = acting.chosen(run, stored["actions"], f"plan {stored['id']} of {slice_.name}")
     run.intend(
-        "apply", plan=stored["id"], plan_sha256=stored["sha256"], patch_sha256=stored["patch_sha256"], slice_sha256=stored["slice_sha256"]
+        "apply",
+        plan=stored["id"],
+        plan_sha256=stored["sha256"],
+        patch_sha256=stored["patch_sha256"],
+        slice_sha256=stored["slice_sha256"],
+        policy_sha256=stored["policy_sha256"],
+        actions=stored["actions"],
     )
     plans.spend(stored, run.places.run_dir(stored["id"]))
-    apply.apply(stored, backup_dir=run.places.backups, run_id=run.id, before_each=before_each)
-    run.facts["rollback"] = {"possible": True, "run_id": run.id}
+    if stored["files"]:
+        apply.apply(stored, backup_dir=run.places.backups, run_id=run.id, before_each=before_each)
+        run.facts["rollback"] = {"possible": True, "run_id": run.id}
+    done: list[dict[str, t.Any]] = []
+    results: list[dict[str, t.Any]] = []
     try:
-        results = []
-        if confine is not None:
+        done += acting.perform(run, actions, run.cancelled)
+        if confine is not None and acting.failed(done) is None:
             results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=confine, cancelled=run.cancelled)
-        bad = _validation.failures(results)
-        if not bad:
-            apply.commit(run.places.backups, run.id)
+        why = _why_not(done, results)
+        if why is None:
+            if stored["files"]:
+                apply.commit(run.places.backups, run.id)
             run.changed = True
     except BaseException as error:
-        restored = restore.undo(run.places.backups, run.id)
-        run.facts["rollback"] = {"possible": False, "done": True, "conflicts": restored.conflicts}
-        run.partial["rolled_back"] = True
-        if restored.conflicts:
+        conflicts = _undo(run, stored)
+        if done and stored["files"]:
+            # The way back for what the actions told others to use: the same actions, on the old files.
+            acting.perform(run, actions, _never)
+        if conflicts:
             raise CodexOpsError(
-                f"{error} These files were changed by somebody else meanwhile and were left alone: {', '.join(restored.conflicts[:20])}.",
+                f"{error} These files were changed by somebody else meanwhile and were left alone: {', '.join(conflicts[:20])}.",
                 code="changed_since",
                 outcome="rolled_back",
             ) from error
         raise
     validation = list(stored["validation"]) + results
-    if bad:
-        restored = restore.undo(run.places.backups, run.id)
-        same = tree.snapshot(slice_.workspace, slice_.scope).sha256 == stored["base_sha256"]
-        run.facts["rollback"] = {"possible": False, "done": True, "digest_as_before": same, "conflicts": restored.conflicts}
-        stopped = run.cancelled()
-        state = "The tree is as it was before" if same else "The files of the plan were put back; others changed meanwhile"
-        if restored.conflicts:
-            state = f"Somebody else changed these files meanwhile, and they were left alone: {', '.join(restored.conflicts[:20])}"
-        return {
-            "outcome": "killed" if stopped else "rolled_back",
-            "code": "validation_failed",
-            "changed": False,
-            "rolled_back": True,
-            "validation": validation,
-            "msg": f"In place {_validation.describe(results)}. Rolled back. {state}.",
-        }
-    count = len(stored["files"])
+    if why is not None:
+        return {**_taken_back(run, slice_, stored, why), "validation": validation, "actions": done + _way_back(run, stored, actions, done)}
+    what = _count(len(stored["files"])) + (f", ran {', '.join(stored['actions'])}" if done else "")
+    back = f" To take it back: state: rolled_back, run_id: {run.id}." if stored["files"] else ""
+    return {"outcome": "applied", "changed": True, "validation": validation, "actions": done, "msg": f"Applied the plan {stored['id']}: {what}.{back}"}
+
+
+def _never() -> str | None:
+    """The way back is not cut short."""
+    return None
+
+
+def _count(files: int) -> str:
+    return f"{files} file{'s' if files != 1 else ''}"
+
+
+def _why_not(done: list[dict[str, t.Any]], results: list[dict[str, t.Any]]) -> tuple[str, str] | None:
+    """(code, clause) of the first action or validation that was not as it should be."""
+    from . import _acting as acting  # pylint: disable=import-outside-toplevel
+
+    action = acting.failed(done)
+    if action is not None:
+        return "action_failed", f"the action {action['name']!r} failed: {action['reason']}"
+    return ("validation_failed", _validation.describe(results)) if _validation.failures(results) else None
+
+
+def _way_back(run: Run, stored: dict[str, t.Any], actions: t.Any, done: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Run the actions once more, now on the old files, where files were changed and actions were run."""
+    from . import _acting as acting  # pylint: disable=import-outside-toplevel
+
+    if not done or not stored["files"]:
+        return []
+    again = [{**one, "way_back": True} for one in acting.perform(run, actions, _never)]
+    bad = acting.failed(again)
+    if bad is not None:
+        run.warnings.append(f"After the rollback the action {bad['name']!r} failed as well: {bad['reason']}. Look at what it manages.")
+    return again
+
+
+def _taken_back(run: Run, slice_: Slice, stored: dict[str, t.Any], why: tuple[str, str]) -> dict[str, t.Any]:
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    conflicts = _undo(run, stored)
+    same = tree.snapshot(slice_.workspace, slice_.scope).sha256 == stored["base_sha256"]
+    run.facts["rollback"]["digest_as_before"] = same
+    stopped = run.cancelled()
+    state = "The tree is as it was before" if same else "The files of the plan were put back; others changed meanwhile"
+    if conflicts:
+        state = f"Somebody else changed these files meanwhile, and they were left alone: {', '.join(conflicts[:20])}"
     return {
-        "outcome": "applied",
-        "changed": True,
-        "validation": validation,
-        "msg": f"Applied the plan {stored['id']}: {count} file{'s' if count != 1 else ''}. To take it back: state: rolled_back, run_id: {run.id}.",
+        "outcome": "killed" if stopped else "rolled_back",
+        "code": why[0],
+        "changed": False,
+        "rolled_back": True,
+        "msg": f"In place {why[1]}. Rolled back. {state}.",
     }
 
 

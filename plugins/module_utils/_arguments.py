@@ -25,7 +25,7 @@ def shared() -> dict[str, t.Any]:
         # The action plugin puts the text of the file in the place of its name: one opaque string, which is not worth logging.
         "cassette": {"type": "str", "no_log": True},
         "cassette_mode": {"type": "str", "choices": ["off", "record", "replay"]},
-        "base_url": {"type": "str", "default": "https://api.openai.com/v1"},
+        "base_url": {"type": "str"},
         "ca_path": {"type": "path"},
         "proxy": {"type": "str"},
         "api_key": {"type": "str", "no_log": True},

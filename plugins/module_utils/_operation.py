@@ -4,7 +4,8 @@
 
 """The flow of one operation, from top to bottom. PRIVATE.
 
-exec asks: copy, agent, report. slice changes: recover, goal, copy, agent, report, contract, validation, plan, apply, validation.
+exec asks: kill switch, copy, agent, report. slice changes: recover, kill switch, goal, copy, agent, report, contract, validation,
+plan, gate, apply, actions, validation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,20 @@ def ask(options: Options, question: Question) -> dict[str, t.Any]:
 
     run = Run(options, "exec")
     run.facts["input"] = {"workspace": question.workspace, "prompt_sha256": digest(question.prompt)}
-    return run.recorded(lambda: answer(run, question))
+    return run.recorded(lambda: _kill_switch(run) or answer(run, question))
+
+
+def _kill_switch(run: Run) -> dict[str, t.Any] | None:
+    """The result of an operation that may not begin; ``None`` when it may."""
+    reason = run.stopped()
+    if reason is None:
+        return None
+    return {
+        "outcome": "kill_switch_engaged",
+        "code": "kill_switch_engaged",
+        "changed": False,
+        "msg": f"Nothing was begun: {reason}. Release it with day2.codex.kill_switch or 'codex-ops kill-switch release'; rollbacks are possible all the same.",
+    }
 
 
 def operate(options: Options, order: Order) -> dict[str, t.Any]:
@@ -123,19 +137,12 @@ def _change(run: Run, order: Order) -> dict[str, t.Any]:
     run.facts["input"].update(slice=given.name, slice_sha256=given.sha256, workspace=given.workspace)
     run.places.check_workspace(given.workspace)
     with workspace_lock(run.places.locks, given.workspace, run.id):
-        waiting = _recover(run, given.workspace)
-        if waiting is not None:
-            return waiting
-        if stored is None:
-            from ._goal import goal_holds  # pylint: disable=import-outside-toplevel
-            from ._workspace import tree  # pylint: disable=import-outside-toplevel
-
-            base = tree.snapshot(given.workspace, given.scope)
-            run.facts["input"]["base_sha256"] = base.sha256
-            held = goal_holds(run, given, base)
-            if held is not None:
-                return {"outcome": "unchanged", "msg": "The goal holds already; no model was asked.", "validation": held}
-        return _plan_and_apply(run, given, order, stored, base if stored is None else None)
+        ended = _recover(run, given.workspace) or _kill_switch(run)
+        if ended is not None:
+            return ended
+        if stored is not None:
+            return _apply(run, given, stored)
+        return _plan_and_apply(run, given, order)
 
 
 def _take_back(run: Run, order: Order) -> dict[str, t.Any]:
@@ -144,27 +151,69 @@ def _take_back(run: Run, order: Order) -> dict[str, t.Any]:
     return roll_back(run, order)
 
 
-def _plan_and_apply(
-    run: Run, slice_: Slice, order: Order, stored: dict[str, t.Any] | None, base: t.Any
-) -> dict[str, t.Any]:
-    from . import _applying as applying  # pylint: disable=import-outside-toplevel
+def _plan_and_apply(run: Run, slice_: Slice, order: Order) -> dict[str, t.Any]:
+    from . import _gating as gating  # pylint: disable=import-outside-toplevel
+    from ._goal import goal_holds  # pylint: disable=import-outside-toplevel
+    from ._workspace import tree  # pylint: disable=import-outside-toplevel
+
+    base = tree.snapshot(slice_.workspace, slice_.scope)
+    run.facts["input"]["base_sha256"] = base.sha256
+    held = goal_holds(run, slice_, base)
+    if held is not None:
+        return {"outcome": "unchanged", "msg": "The goal holds already; no model was asked.", "validation": held}
+    dry = order.state == "planned" or run.options.check
+    said = gating.early(run, slice_)
+    if said.autonomy == "forbidden" and not dry:
+        # No token is spent on what cannot be applied.
+        return gating.refused(said)
     from . import _planning as planning  # pylint: disable=import-outside-toplevel
 
+    result, stored = planning.make_plan(run, slice_, order, base)
     if stored is None:
-        result, stored = planning.make_plan(run, slice_, order, base)
-        fresh = True
-    else:
-        result = applying.fits(run, slice_, stored)
-        fresh = False
-    if stored is None or order.state == "planned" or run.options.check:
         return result
-    run.partial = result
-    if fresh:
+    said = gating.decision(run, slice_, stored)
+    result["gate"] = gating.shown(said)
+    if said.code == "path_forbidden":
+        # Nobody's approval opens this gate, so this is no plan.
+        planning.forget(run, result)
+        return {**result, **gating.refused(said)}
+    if dry:
+        return {**result, "msg": f"{result['msg']} {gating.outlook(said)}"}
+    if not result.get("cached"):
+        from ._applying import check_base  # pylint: disable=import-outside-toplevel
+
         # The agent took its time: what it was shown must still be what is there.
-        applying.check_base(run, slice_, stored)
+        check_base(run, slice_, stored)
+    return _through_the_gate(run, slice_, stored, result, fresh=not result.get("cached"))
+
+
+def _apply(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Apply a plan that was stored before."""
+    from . import _applying as applying  # pylint: disable=import-outside-toplevel
+
+    return _through_the_gate(run, slice_, stored, applying.fits(run, slice_, stored), fresh=False)
+
+
+def _through_the_gate(run: Run, slice_: Slice, stored: dict[str, t.Any], result: dict[str, t.Any], *, fresh: bool) -> dict[str, t.Any]:
+    """Apply *stored* when policy and people let it.
+
+    :arg fresh: The plan was made by this run.
+    """
+    from . import _gating as gating  # pylint: disable=import-outside-toplevel
+
+    run.partial = result
+    refused = gating.closed(run, slice_, stored)
+    if refused is not None:
+        return {**result, **refused, "changed": fresh and refused["outcome"] == "awaiting_approval"}
+    if run.options.check:
+        return {**result, "gate": gating.shown(gating.decision(run, slice_, stored))}
+    from . import _applying as applying  # pylint: disable=import-outside-toplevel
+
     result.update(applying.apply_plan(run, slice_, stored))
     if result["outcome"] == "applied":
-        planning.remember_applied(run, slice_)
+        from ._planning import remember_applied  # pylint: disable=import-outside-toplevel
+
+        remember_applied(run, slice_)
     return result
 
 

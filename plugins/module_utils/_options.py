@@ -30,7 +30,7 @@ class Options:
     rerun: str = "on_change"
     cassette: dict[str, t.Any] | None = None
     cassette_mode: str = "off"
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str | None = None
     ca_path: str | None = None
     proxy: str | None = None
     api_key: str | None = dataclasses.field(default=None, repr=False)

@@ -10,7 +10,7 @@ import datetime
 import os
 import typing as t
 
-from . import _agent_step, _validation
+from . import _acting, _agent_step, _validation
 from ._applying import described
 from ._contract import prompt as prompts
 from ._contract.model import Violation
@@ -19,6 +19,7 @@ from ._errors import CodexOpsError
 from ._goal import confined, left
 from ._options import Order
 from ._places import host_id
+from ._record import names
 from ._run import Run
 from ._shown import capped, planned_patch, refused_patch
 from ._trail import memory
@@ -26,6 +27,10 @@ from ._trail import memory
 
 def _narrowed(option: int | None, limit: int) -> int:
     return limit if option is None else min(option, limit)
+
+
+def _fingerprint(run: Run, slice_: Slice, version: str, base_sha256: str, actions: t.Sequence[str]) -> str:
+    return _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base_sha256, actions=list(actions))
 
 
 def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
@@ -47,9 +52,14 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
             where=f"scope.include of {slice_.name}",
             hint=f"Check the patterns against {slice_.workspace}: two stars cross folders, one does not.",
         )
+    allowed = _acting.offered(run, slice_)
+    missing = [name for name in slice_.document.get("actions", ()) if name not in allowed]
+    if missing:
+        run.warnings.append(f"The policy knows no action {', '.join(missing[:5])}; it cannot be proposed.")
+    schema = _acting.asking(schema, allowed)
     codex_path, version = _agent_step.find(run)
     patch.check_git()
-    known = _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base.sha256)
+    known = _fingerprint(run, slice_, version, base.sha256, allowed)
     remembered = _remembered(run, slice_, order, known)
     if remembered is not None:
         return remembered
@@ -71,7 +81,7 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
         result = run.partial = {**_agent_step.described(answer), "fingerprint": known, "report": None}
         if answer.outcome != "completed":
             return result, None
-        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path, answer.message_truncated)
+        return _judge(run, slice_, order, known, base, copy, schema, result, codex_path, answer.message_truncated, allowed)
     finally:
         tree.remove_tree(copy)
 
@@ -86,11 +96,9 @@ def _remembered(run: Run, slice_: Slice, order: Order, known: str) -> tuple[dict
         return None
     if "plan_id" not in remembered:
         return {**remembered, "cached": True, "msg": "An identical task was done before; no model was asked."}, None
-    if order.state != "planned":
-        return None
     try:
         stored = plans.load(run.places.runs, str(remembered["plan_id"]))
-        if plans.is_spent(run.places.run_dir(stored["id"])):
+        if plans.is_spent(run.places.run_dir(stored["id"])) or stored["policy_sha256"] != run.rules.sha256:
             return None
     except CodexOpsError:
         return None
@@ -122,6 +130,7 @@ def _judge(
     result: dict[str, t.Any],
     codex_path: str,
     truncated: bool,
+    allowed: t.Sequence[str],
 ) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
     """Hold the agent's report and change against the slice; what passes becomes a plan."""
     from ._contract.checks import check_change  # pylint: disable=import-outside-toplevel
@@ -133,7 +142,8 @@ def _judge(
     rendered = patch.render(changes, scratch=run.folder)
     result["patch"] = refused_patch(rendered.text, run.redactor)
     result["report"] = read_report(result["message"], schema, truncated=truncated)
-    violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed, run.redactor.find)
+    actions = _acting.proposed(result["report"])
+    violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed, run.redactor.find) + _acting.breaches(actions, allowed)
     changed = {item.path for item in changes}
     if not violations:
         kept = [path for path in base.files if path not in changed]
@@ -144,10 +154,12 @@ def _judge(
     result["validation"] = _validation.run_checks(
         slice_.checks, stage="copy", folder=copy, confine=confined(slice_, copy, codex_path), cancelled=run.cancelled
     )
+    # What was cut short says nothing of the change.
+    run.go_on()
     if _validation.failures(result["validation"]):
         why = _validation.describe(result["validation"])
         return {**result, "outcome": "rejected", "code": "validation_failed", "msg": f"In the patched copy {why}. The live tree is as it was."}, None
-    if not changes:
+    if not changes and not actions:
         remember_done(run, slice_, known, result)
         return {**result, "outcome": "unchanged", "msg": "The agent found nothing to change."}, None
     plan = plans.build(
@@ -163,20 +175,31 @@ def _judge(
         usage=result["usage"],
         validation=result["validation"],
         replayed=result["replayed"],
+        policy_sha256=run.rules.sha256,
+        requested_by=names(),
+        actions=actions,
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
     result["plan"] = plans.summary(plan)
     result["patch"] = planned_patch(rendered.text, run.redactor)
     count = len(result["plan"]["files"])
     what = f"{count} file{'s' if count != 1 else ''}, +{rendered.added} -{rendered.removed}"
+    if actions:
+        what += f", and run {', '.join(actions)}"
     if run.options.check:
         return {**result, "outcome": "planned", "changed": True, "msg": f"Would change {what}. Nothing was kept."}, plan
-    if order.state == "planned":
-        plans.store(plan, run.folder)
-        run.remember(known, {"plan_id": plan["id"]})
-        return {**result, "outcome": "planned", "changed": True, "msg": f"The plan {plan['id']} changes {what}. Apply it with plan: {plan['id']}."}, plan
     plans.store(plan, run.folder)
-    return {**result, "msg": what}, plan
+    run.remember(known, {"plan_id": plan["id"]})
+    return {**result, "outcome": "planned", "changed": True, "msg": f"The plan {plan['id']} changes {what}. Apply it with plan: {plan['id']}."}, plan
+
+
+def forget(run: Run, result: dict[str, t.Any]) -> None:
+    """The plan of this run is none: whoever asks again asks anew."""
+    from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
+
+    if not run.options.check and not result.get("cached"):
+        plans.discard(run.folder)
+    result.pop("plan", None)
 
 
 def remember_done(run: Run, slice_: Slice, known: str, result: dict[str, t.Any]) -> None:
@@ -199,4 +222,4 @@ def remember_applied(run: Run, slice_: Slice) -> None:
     except (OSError, CodexOpsError) as error:
         run.warnings.append(f"The result could not be remembered: {error}.")
         return
-    remember_done(run, slice_, _agent_step.fingerprint(run, version, slice=slice_.sha256, base=now), {"report": None})
+    remember_done(run, slice_, _fingerprint(run, slice_, version, now, _acting.offered(run, slice_)), {"report": None})

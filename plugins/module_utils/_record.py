@@ -19,7 +19,7 @@ from ._trail.who import who
 HEAD_VARIABLE = "DAY2_CODEX_CONTROLLER_HEAD"
 CALLER_VARIABLE = "DAY2_CODEX_CALLER"
 _HEAD = re.compile(r"([0-9a-f]{16}):([1-9][0-9]{0,15}):([0-9a-f]{64})")
-_RESULT = ("outcome", "msg", "code", "changed", "cached", "report", "violations", "rolled_back", "isolation", "warnings")
+_RESULT = ("outcome", "msg", "code", "changed", "cached", "report", "violations", "rolled_back", "isolation", "warnings", "gate", "actions")
 
 
 def _anchor() -> dict[str, t.Any] | None:
@@ -37,6 +37,19 @@ def _caller() -> tuple[str | None, dict[str, t.Any]]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, user
     return job, {**user, "via": {**{f"controller_{key}": value for key, value in via.items()}, **user["via"]}}
+
+
+def names() -> list[str]:
+    """The names under which whoever runs this is known, as ``kind:name``: of the Unix user, of sudo's caller, and of what the controller says.
+
+    Who asked for a plan may not approve it, so more names are safer than fewer.
+    """
+    _job, user = _caller()
+    found = [f"unix:{user['name']}"]
+    kinds = {"sudo_user": "unix", "login": "unix", "controller_awx_user": "awx"}
+    kinds.update({f"controller_{key}": "controller" for key in ("user", "sudo_user", "login")})
+    found += [f"{kinds[key]}:{value}" for key, value in sorted(user["via"].items()) if key in kinds and value]
+    return sorted(set(found))
 
 
 def make(
@@ -59,7 +72,7 @@ def make(
     digest = plan.get("patch_sha256") or (hashlib.sha256(patch.encode("utf-8", "surrogatepass")).hexdigest() if patch else None)
     return {
         "phase": phase,
-        "job_id": job_id,
+        "job_id": facts.get("job_id") or job_id,
         "run_id": run_id,
         "host": os.uname().nodename,
         "user": user,
@@ -75,7 +88,7 @@ def make(
             "removed": plan.get("removed", 0),
             "kept": kept if patch else None,
         },
-        "approval": None,
+        "approval": facts.get("approval"),
         "rollback": facts["rollback"],
         "usage": result.get("usage", NO_USAGE),
         "validation": result.get("validation", []),

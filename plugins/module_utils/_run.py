@@ -25,6 +25,10 @@ from ._shown import planned_patch, readable
 from ._trail.redaction import Redactor
 
 
+#: Where a model is asked when neither the task nor the policy names a provider.
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+
 def _new_id() -> str:
     now = datetime.datetime.now(datetime.timezone.utc)
     return now.strftime("%Y%m%dT%H%M%SZ-") + os.urandom(4).hex()
@@ -39,13 +43,16 @@ class Run:
         self.id = _new_id()
         self.places = Places(options.prefix)
         self.started = time.monotonic()
+        self._rules: t.Any = None
         self.key = options.api_key
         if self.key is None and options.cassette_mode != "replay":
-            key_file = options.api_key_file or (self.places.provider_key if os.path.exists(self.places.provider_key) else None)
+            key_file = options.api_key_file or self.rules.provider.get("api_key_file")
+            if key_file is None and os.path.exists(self.places.provider_key):
+                key_file = self.places.provider_key
             self.key = read_key(key_file) if key_file else None
         self._known = [*([self.key] if self.key else []), *known_secrets(self.places)]
         self.redactor = Redactor(self._known)
-        self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}}
+        self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}, "approval": None}
         self.warnings: list[str] = []
         #: What is known of the result so far: an error later on does not lose the agent's part of it.
         self.partial: dict[str, t.Any] = {}
@@ -60,13 +67,53 @@ class Run:
         """The run's own folder, made at the first use."""
         return self._folder.open()
 
+    @property
+    def rules(self) -> t.Any:
+        """What the policies say that bind this run, read once: a policy that changes meanwhile is for the next run."""
+        if self._rules is None:
+            from ._gates.policy import standing  # pylint: disable=import-outside-toplevel
+
+            self._rules = standing(self.places.policies)
+        return self._rules
+
+    @property
+    def base_url(self) -> str:
+        """Where the model's provider is."""
+        return self.options.base_url or self.rules.provider.get("base_url") or DEFAULT_BASE_URL
+
+    def budget(self) -> t.Any:
+        """What is left of the host's tokens, runs and actions."""
+        from ._gates.budget import Budget  # pylint: disable=import-outside-toplevel
+
+        return Budget(self.places.budget)
+
+    @staticmethod
+    def now() -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def stopped(self) -> str | None:
+        """That the kill switch is engaged, in words, or ``None``."""
+        from ._gates.kill_switch import engaged_reason  # pylint: disable=import-outside-toplevel
+
+        return engaged_reason(self.places.kill_switches)
+
     def cancelled(self) -> str | None:
         """Why this run must stop, or ``None``. The first call begins to watch the caller and to catch signals."""
         if self._lost is None:
             from ._agent.caller import CallerWatch  # pylint: disable=import-outside-toplevel
 
             self._lost = self._watched.enter_context(CallerWatch(ansible=self.options.ansible)).lost
-        return self._lost()
+        return self.stopped() or self._lost()
+
+    def go_on(self, nothing_done: str = "The live tree is as it was.") -> None:
+        """Go on only while nobody wants this run to stop.
+
+        :raises CodexOpsError: outcome ``killed``.
+        """
+        reason = self.cancelled()
+        if reason:
+            raise CodexOpsError(f"The run was ended: {reason.rstrip('.')}. {nothing_done}", code="cancelled", outcome="killed")
 
     def keep(self, name: str, text: str) -> None:
         """Keep *text*, which holds no secret any more, in the run's folder. What cannot be kept is a warning."""

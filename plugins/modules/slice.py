@@ -13,7 +13,10 @@ description:
   - A slice is the contract of one task. It says what is in scope and what is not, which values are right and which are wrong, what must not be touched,
     what must work afterwards and what must stay rejected, and where the run ends.
   - The agent works in a throw-away copy of what is in scope. The engine then finds out byte by byte what changed, holds it against the slice, runs the
-    validations in the patched copy, and only then writes the files, validates in place, and takes everything back when that fails.
+    validations in the patched copy, asks the gate, and only then writes the files, validates in place, and takes everything back when that fails.
+  - The gate is the host's policy. It lets a plan be applied at once, makes it wait for the signed approvals of people, or forbids it. Without a policy nothing
+    is changed. A task that waits for an approval is no failure; run again after the approval, it applies the very plan that was approved, and asks no model.
+  - While the kill switch is engaged nothing is begun. O(state=rolled_back) stays possible.
   - Check mode is the dry run. With C(--diff) it shows the very patch that would be applied.
   - When no incorrect value is left in scope and every validation is as it should be, the goal holds and no model is asked.
 options:
@@ -32,7 +35,7 @@ options:
     type: str
   state:
     description:
-      - V(applied) plans and applies, or applies the plan named by O(plan).
+      - V(applied) plans and, where the gate is open, applies, or does so with the plan named by O(plan).
       - V(planned) plans and keeps the plan; nothing is applied.
       - V(rolled_back) takes back the apply of O(run_id). It refuses when somebody has changed one of the files since, and names them.
     type: str
@@ -112,7 +115,7 @@ RETURN = r"""
 outcome:
   description:
     - How it ended.
-    - V(unchanged), V(planned), V(applied) and V(restored) are successes. Everything else fails the task.
+    - V(unchanged), V(planned), V(awaiting_approval), V(applied) and V(restored) are successes. Everything else fails the task.
   type: str
   returned: always
   sample: applied
@@ -208,6 +211,58 @@ validation:
     reason:
       description: Why it was not as it should be.
       type: str
+gate:
+  description: What the host's policy says of the plan.
+  type: dict
+  returned: when there is a plan, or when policy forbids one
+  contains:
+    autonomy:
+      description: V(automatic), V(approval) or V(forbidden).
+      type: str
+    approvals:
+      description: How many people must approve it.
+      type: int
+    given:
+      description: Who approved it.
+      type: list
+      elements: str
+    code:
+      description: A stable word for the rule that decided.
+      type: str
+    reason:
+      description: That rule in a sentence.
+      type: str
+    opens:
+      description: What would open the gate.
+      type: str
+actions:
+  description: The privileged actions that were run after the files were written.
+  type: list
+  elements: dict
+  returned: when a plan was applied
+  contains:
+    name:
+      description: Its name in the policy.
+      type: str
+    argv:
+      description: What the policy says is run.
+      type: list
+      elements: str
+    ok:
+      description: Whether it ended with exit code 0 in time.
+      type: bool
+    exit_code:
+      description: Its exit code.
+      type: int
+    output:
+      description: The end of its output, where it failed.
+      type: str
+    reason:
+      description: Why it is not ok.
+      type: str
+    way_back:
+      description: Whether it was run once more after a rollback, on the old files.
+      type: bool
 rolled_back:
   description: Whether files were put back.
   type: bool

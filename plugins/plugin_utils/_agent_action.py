@@ -253,7 +253,7 @@ class AgentActionBase(ActionBase):
     def _introduce(self, task_vars: dict[str, t.Any]) -> None:
         """Tell the host who runs this, and where this controller's own log stands, so that its records can say so."""
         job_id, user = caller(task_vars)
-        said = {CALLER_VARIABLE: json.dumps({"job_id": job_id, "via": user["via"]}, sort_keys=True)}
+        said = {CALLER_VARIABLE: json.dumps({"job_id": job_id, "via": {**user["via"], "user": user["name"]}}, sort_keys=True)}
         if os.environ.get(HEAD_VARIABLE):
             said[HEAD_VARIABLE] = os.environ[HEAD_VARIABLE]
         given = self._task.environment

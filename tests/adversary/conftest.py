@@ -14,6 +14,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.day2.codex.plugins.module_utils._approving import Ballot as Ballot
+from ansible_collections.day2.codex.plugins.module_utils._approving import decide as decide
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Options, Order
 
@@ -26,6 +28,13 @@ FILES = {
     "templates/mail.txt": "From: norply@inbox.example.com\n",
     "notes/todo.txt": "out of scope\n",
     "config/.env": "PASSWORD=never-to-be-seen\n",
+}
+#: The gates stand open: these tests are about what stands before and behind them.
+POLICY = {
+    "version": 1,
+    "categories": {"configuration_change": {"autonomy": "automatic"}},
+    "ad_hoc": "category",
+    "limits": {"tokens_per_day": 1000000000, "runs_per_hour": 100000},
 }
 #: What a well-behaved agent runs.
 CORRECT = "sed -i s/norply@/noreply@/ config/inbox.yml config/inbox.json config/shared.yml templates/mail.txt"
@@ -119,9 +128,19 @@ class Application:
         return picture(self.folder)
 
 
+def lay_policy(prefix: str, policy: t.Any = None) -> None:
+    """Write *policy* as the policy of *prefix*."""
+    folder = os.path.join(prefix, "etc/codex-ops")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "policy.json"), "w", encoding="utf-8") as handle:
+        json.dump(POLICY if policy is None else policy, handle)
+
+
 @pytest.fixture(scope="session", name="prefix")
 def _prefix(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("host") / "prefix")
+    prefix = str(tmp_path_factory.mktemp("host") / "prefix")
+    lay_policy(prefix)
+    return prefix
 
 
 @pytest.fixture(name="application")

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.day2.codex.plugins.module_utils._operation import ask, operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Order, Question
 
-from .conftest import CORRECT, Application, cassette
+from .conftest import CORRECT, Application, cassette, lay_policy
 
 
 def _write(application: Application, path: str, text: str) -> None:
@@ -105,6 +105,7 @@ def test_a_change_that_cannot_be_remembered_is_still_reported_as_made(applicatio
     for key in ("values", "validation"):
         del application.slice[key]
     application.prefix = str(tmp_path / "prefix")
+    lay_policy(application.prefix)
     application.run("true", check=True)
     memory = os.path.join(application.prefix, "var/lib/codex-ops/remembered")
 

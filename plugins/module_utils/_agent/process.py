@@ -19,7 +19,7 @@ from . import _proc
 from .family import Family
 
 #: Seconds between TERM and KILL.
-GRACE = 1.5
+GRACE = 0.5
 _POLL = 0.1
 #: What :func:`watch` returns at the deadline; no reason of a person can equal it.
 TIMEOUT = "\0timeout"

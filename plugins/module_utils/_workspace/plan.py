@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 import os
@@ -37,6 +38,8 @@ _SHAPE: dict[str, t.Any] = {
     "slice": (dict, type(None)),
     "slice_sha256": str,
     "policy_sha256": (str, type(None)),
+    "requested_by": list,
+    "actions": list,
     "files": list,
     "added": int,
     "removed": int,
@@ -68,6 +71,8 @@ def build(
     slice_document: dict[str, t.Any] | None,
     slice_sha256: str,
     policy_sha256: str | None = None,
+    requested_by: t.Sequence[str] = (),
+    actions: t.Sequence[str] = (),
     report: t.Any,
     usage: t.Any,
     validation: t.Any,
@@ -77,6 +82,9 @@ def build(
     """The plan for *changes*, complete with its digests and a fresh nonce.
 
     :arg plan_id: The name of the run folder it will be stored in.
+    :arg policy_sha256: The digest of the policies under which it was made.
+    :arg requested_by: The names of whoever asked for it (``unix:alice``): none of them may approve it.
+    :arg actions: The privileged actions that go with it, by name.
     :raises CodexOpsError: ``special_file`` or ``file_too_large`` for a change that no plan can carry.
     """
     plan: dict[str, t.Any] = {
@@ -89,6 +97,8 @@ def build(
         "slice": slice_document,
         "slice_sha256": slice_sha256,
         "policy_sha256": policy_sha256,
+        "requested_by": list(requested_by),
+        "actions": list(actions),
         "files": [_entry(change) for change in changes],
         "added": patch.added,
         "removed": patch.removed,
@@ -164,6 +174,9 @@ def verify(plan: t.Any) -> None:
         raise _damaged("the patch does not fit its digest")
     if not handles.plain_name(plan["id"]):
         raise _damaged("its ID is not a plain name")
+    for key in ("requested_by", "actions"):
+        if not all(isinstance(name, str) for name in plan[key]):
+            raise _damaged(f"{key} holds what is not a text")
     seen: set[str] = set()
     for entry in plan["files"]:
         path = _verify_entry(entry)
@@ -279,9 +292,15 @@ def spend(plan: t.Mapping[str, t.Any], run_dir: str) -> None:
 
 def summary(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What results and records say about *plan*: ``files`` names path and operation of each, the counts are lines."""
-    keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "added", "removed")
+    keys = ("id", "sha256", "patch_sha256", "base_sha256", "slice_sha256", "policy_sha256", "actions", "added", "removed")
     files = [{"path": entry["path"], "operation": entry["operation"]} for entry in plan["files"]]
     return {**{key: plan[key] for key in keys}, "files": files}
+
+
+def discard(run_dir: str) -> None:
+    """Remove the plan that was stored in *run_dir*, if any: it can never be applied."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(run_dir, _FILE))
 
 
 def is_spent(run_dir: str) -> bool:
