@@ -51,7 +51,10 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """One slice task. ``document`` is the slice, or ``name`` one that is installed on the host."""
+    """One slice task. ``document`` is the slice, or ``name`` one that is installed on the host.
+
+    ``inputs`` is text from outside that goes with it, such as a job's signal; ``requested_by`` names who asked for the job ``job_id``.
+    """
 
     document: dict[str, t.Any] | None = None
     name: str | None = None
@@ -59,6 +62,9 @@ class Order:
     state: str = "applied"
     plan: str | None = None
     run_id: str | None = None
+    inputs: t.Any = None
+    requested_by: tuple[str, ...] = ()
+    job_id: str | None = None
 
 
 def check_address(address: str | None, where: str) -> None:
