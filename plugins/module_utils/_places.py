@@ -78,7 +78,8 @@ class Places:
         self.inbox = os.path.join(self.state, "inbox.sqlite3")
         self.log = self._join("var/log/codex-ops/audit.jsonl")
         self.locks = self._join("run/lock/codex-ops")
-        self.codex = [self._join("opt/codex-ops/bin/codex"), "/opt/codex-ops/bin/codex"]
+        self.engine = self._join("opt/codex-ops")
+        self.codex = [os.path.join(self.engine, "bin/codex"), "/opt/codex-ops/bin/codex"]
 
     def _join(self, path: str) -> str:
         return os.path.join(self.prefix, path)
@@ -121,6 +122,22 @@ class Places:
                     raise _unsafe(folder, "Expected a folder of the caller's (or root's) own that nobody else can write.")
                 if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+        except OSError as error:
+            raise self.explain(error, str(error.filename or self.prefix)) from None
+
+    def prepare_engine(self) -> None:
+        """Make the folders in which engines lie, for everybody to read, and check that nobody else can write or swap one.
+
+        :raises CodexOpsError: ``prefix_not_writable``, ``disk_full`` or ``prefix_unsafe``.
+        """
+        try:
+            if self._walk(self.given, links=True) != self.prefix:
+                raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
+            for folder in (self.engine, os.path.join(self.engine, "bin")):
+                self._walk(folder, links=not self.own)
+                found = os.stat(folder)
+                if found.st_uid == os.geteuid() and found.st_mode & 0o555 != 0o555:
+                    os.chmod(folder, stat.S_IMODE(found.st_mode) | 0o555)
         except OSError as error:
             raise self.explain(error, str(error.filename or self.prefix)) from None
 
@@ -221,7 +238,7 @@ class Places:
                 "expected a folder, not a link or a file.", code="workspace_invalid", outcome="rejected", where=workspace
             )
         real = os.path.realpath(workspace)
-        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks, self._join("opt/codex-ops")):
+        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks, self.engine):
             # Whether or not it is there yet: it will be.
             holds_ours = ours.startswith(real.rstrip("/") + "/")
             if real == "/" or holds_ours or (real + "/").startswith(ours + "/"):
