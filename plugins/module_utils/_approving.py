@@ -232,7 +232,7 @@ def _recorded(run: Run, ballot: Ballot, stored: dict[str, t.Any], needed: int, f
     if ballot.statement is None:
         same = [one for one in (found.granted if decision == "approve" else found.rejected) if one.approver == approver]
         if same:
-            run.facts["approval"] = same[0].as_dict()
+            run.facts["approval"] = {"given": [same[0].as_dict()]}
             return {"outcome": "unchanged", "msg": f"The {word} of {approver} is kept already{_until(same[0])}."}
         people, max_age, now = terms["people"], terms["max_age"], terms["now"]
         span = ballot.expires_in or min(approvals.DEFAULT_EXPIRY, int(max_age))
@@ -250,7 +250,7 @@ def _recorded(run: Run, ballot: Ballot, stored: dict[str, t.Any], needed: int, f
     else:
         given, new = approvals.record(folder, stored, ballot.statement, signature, **terms)
         found = approvals.standing(folder, stored, needed=needed, **terms)
-    run.facts["approval"] = given.as_dict()
+    run.facts["approval"] = {"given": [given.as_dict()]}
     left = f" It waits for {_count(found.missing)} more." if found.missing and decision == "approve" else ""
     if decision == "reject":
         left = " It can never be applied."

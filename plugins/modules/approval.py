@@ -10,7 +10,8 @@ module: approval
 short_description: Look at a plan, and approve or reject it with an SSH key
 version_added: 0.1.0
 description:
-  - Shows a plan to whoever has to decide about it. The patch is made anew from the bytes that would be written and from the files that stand on the host now.
+  - Shows a plan to whoever has to decide about it, as the playbook C(day2.codex.approve) does before it asks. The patch is made
+    anew from the bytes that would be written and from the files that stand on the host now.
   - With O(decision) it signs the plan's digests on the controller with C(ssh-keygen -Y sign), and keeps the signed decision on the host. The private key
     never leaves the controller.
   - The host verifies the signature against C(etc/codex-ops/allowed_signers) under O(prefix), now and again when the plan is applied. What it takes is described
@@ -96,8 +97,6 @@ attributes:
     support: full
     membership:
       - day2.codex.codex
-notes:
-  - The playbook P(day2.codex.approve#playbook) shows a plan, asks, and decides.
 seealso:
   - module: day2.codex.slice
   - module: day2.codex.audit_info
@@ -338,11 +337,6 @@ diff:
     prepared:
       description: The unified diff.
       type: str
-warnings:
-  description: What else somebody should know.
-  type: list
-  elements: str
-  returned: when there is something
 run_id:
   description: The ID of this run.
   type: str
@@ -380,14 +374,10 @@ def main() -> None:
         argument_spec={
             "plan": {"type": "str", "required": True},
             "decision": {"type": "str", "choices": ["approve", "reject"]},
-            "approver": {"type": "str"},
+            **{name: {"type": "str"} for name in ("approver", "expires_in", "plan_sha256", "statement", "signature")},
             # Used on the controller. Here it is only known.
             "signing_key": {"type": "path", "no_log": False},
-            "expires_in": {"type": "str"},
             "comment": {"type": "str", "default": ""},
-            "plan_sha256": {"type": "str"},
-            "statement": {"type": "str"},
-            "signature": {"type": "str"},
             "prefix": {"type": "path", "default": "/"},
             "retention": {"type": "int", "default": 90},
         },

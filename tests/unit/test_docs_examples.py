@@ -74,7 +74,7 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str, **more: str) -> subprocess
 
 
 def test_every_example_is_of_a_kind_that_is_tested() -> None:
-    assert len(GUIDES) == 4
+    assert len(GUIDES) >= 5
     assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config"}
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
@@ -112,7 +112,7 @@ def _documentation(module: str) -> dict[str, t.Any]:
 
 
 def _hold(task: dict[str, t.Any]) -> None:
-    for module in ("audit_info", "exec", "slice"):
+    for module in ("approval", "audit_info", "exec", "slice"):
         given = task.get(f"day2.codex.{module}")
         if given is None:
             continue
@@ -128,7 +128,7 @@ def _hold(task: dict[str, t.Any]) -> None:
             parse(document)
 
 
-@pytest.mark.parametrize("module", ["audit_info", "exec", "slice"])
+@pytest.mark.parametrize("module", ["approval", "audit_info", "exec", "slice"])
 def test_the_examples_of_a_module_are_tasks_with_known_options(tmp_path: pathlib.Path, module: str) -> None:
     tasks = _documentation(module)["EXAMPLES"]
     assert tasks

@@ -124,7 +124,12 @@ def _exec_arguments(tmp_path: pathlib.Path) -> dict[str, t.Any]:
 def test_ansible_ships_everything_that_a_module_needs(tmp_path: pathlib.Path, module: str) -> None:
     codex = os.environ.get("DAY2_CODEX_CLI", "")
     assert os.path.exists(codex), "DAY2_CODEX_CLI must name the real Codex CLI. 'make test' sets it."
-    given = {"exec": _exec_arguments, "slice": lambda path: {"slice": _slice(_workspace(path))}, "audit_info": lambda _path: {}}
+    given = {
+        "approval": lambda _path: {"plan": "20260115T031500Z-9f86d081"},
+        "audit_info": lambda _path: {},
+        "exec": _exec_arguments,
+        "slice": lambda path: {"slice": _slice(_workspace(path))},
+    }
     assert module in given, "a new module needs a line here"
     arguments = {**given[module](tmp_path), "prefix": str(tmp_path / "prefix")}
     if module in ("exec", "slice"):
@@ -142,8 +147,10 @@ def test_ansible_ships_everything_that_a_module_needs(tmp_path: pathlib.Path, mo
     command = [str(pathlib.Path(sys.executable).parent / "ansible"), "localhost", "-i", "localhost,", "-c", "local", "--check"]
     command += ["-m", f"day2.codex.{module}", "-a", json.dumps(arguments), "-e", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r'"outcome": "(completed|unchanged)"|"verified": true', done.stdout), done.stdout
+    # There is no plan to decide about, and it takes the engine to say so.
+    refused = "plan_not_found" if module == "approval" else None
+    assert (done.returncode == 0) is (refused is None), done.stdout + done.stderr
+    assert re.search(rf'"code": "{refused}"|"outcome": "(completed|unchanged)"|"verified": true', done.stdout), done.stdout
 
 
 # --- a package of its own ---------------------------------------------------------------------------------------------

@@ -306,3 +306,9 @@ def test_ssh_keygen_never_reads_the_live_file(host: Host, keys: dict[str, pathli
     host.signers.unlink()
     assert signers._ask(MESSAGE, sshkeys.read_signature(good), known[0], None, str(scratch)) is None
     assert not list(scratch.iterdir())
+
+
+def test_the_list_that_the_guide_shows_is_taken() -> None:
+    guide = (pathlib.Path(__file__).resolve().parents[5] / "docs/docsite/rst/guide_approval.rst").read_text("utf-8")
+    shown = guide.split(":caption: config: allowed_signers")[1].split("\n\n")[1]
+    assert [signer.name for signer in _parses("\n".join(line.strip() for line in shown.splitlines()))] == ["alice", "bob"]
