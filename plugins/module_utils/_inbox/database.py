@@ -206,4 +206,5 @@ class Database:
             return self._error(f"The inbox cannot be read or written: {reason}.", "inbox_busy", hint)
         if "malformed" in reason or "not a database" in reason or "no such" in reason or "corrupt" in reason:
             return self._damaged(reason)
-        return self._error(f"The inbox cannot be read or written: {reason}.", "inbox_unusable", "Run this as the owner of the file, and correct its mode.")
+        hint = "Look at the disk, its space and its limits." if "I/O" in reason else "Run this as the owner of the file, and correct its mode."
+        return self._error(f"The inbox cannot be read or written: {reason}.", "inbox_unusable", hint)
