@@ -15,8 +15,8 @@ from ansible.utils.collection_loader._collection_finder import _AnsibleCollectio
 os.umask(0o022)
 
 
-def pytest_collection_finish(session: t.Any) -> None:
-    """Take Ansible's import hook out again once the tests are imported.
+def pytest_sessionstart(session: t.Any) -> None:
+    """Take Ansible's import hook out again, before any test is imported.
 
     The engine imports its stages when they are used. On a host Python alone does that; the hook, which pytest-ansible installs,
     wants a whole Ansible around it.

@@ -76,7 +76,11 @@ def test_nothing_in_the_engine_looks_for_its_own_file_or_speaks_past_its_caller(
             assert (node.value.id, node.attr) != ("sys", "exit"), node.lineno
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parent != ENGINE], ids=_name)
+#: Folders that are no stage: they put stages together, as the files beside them do.
+FRONTS = {"_cli", "_helpers", "_engine"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent != ENGINE and path.relative_to(ENGINE).parts[0] not in FRONTS], ids=_name)
 def test_a_stage_knows_no_other_stage(path: pathlib.Path) -> None:
     own = path.relative_to(ENGINE).parts[0]
     allowed = FOR_STAGES | ({"_schemas"} if own == "_contract" else set())
@@ -87,8 +91,16 @@ def test_a_stage_knows_no_other_stage(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_too_long_to_read(path: pathlib.Path) -> None:
-    generated = path.name == "_schemas.py"
-    assert generated or len(path.read_text("utf-8").splitlines()) <= 400
+    """What stands in a text of its own is documentation, which may be long: the bulk of a module is."""
+    if path.name == "_schemas.py":
+        return  # generated
+    text = path.read_text("utf-8")
+    documentation = sum(
+        node.end_lineno - node.lineno
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) and node.end_lineno
+    )
+    assert len(text.splitlines()) - documentation <= 400
 
 
 # --- Ansible's packaging ----------------------------------------------------------------------------------------------
@@ -124,14 +136,22 @@ def _exec_arguments(tmp_path: pathlib.Path) -> dict[str, t.Any]:
 def test_ansible_ships_everything_that_a_module_needs(tmp_path: pathlib.Path, module: str) -> None:
     codex = os.environ.get("DAY2_CODEX_CLI", "")
     assert os.path.exists(codex), "DAY2_CODEX_CLI must name the real Codex CLI. 'make test' sets it."
+    # What a module is given, and what only its engine can answer.
+    nothing: t.Callable[[pathlib.Path], dict[str, t.Any]] = lambda _path: {}
     given = {
-        "approval": lambda _path: {"plan": "20260115T031500Z-9f86d081"},
-        "audit_info": lambda _path: {},
-        "exec": _exec_arguments,
-        "slice": lambda path: {"slice": _slice(_workspace(path))},
+        "approval": (lambda _path: {"plan": "20260115T031500Z-9f86d081"}, '"code": "plan_not_found"'),
+        "audit_info": (nothing, '"verified": true'),
+        "collect": (lambda _path: {"collector": "disk"}, '"signal": {'),
+        "engine": (nothing, '"msg": "Would install the engine'),
+        "exec": (_exec_arguments, '"outcome": "completed"'),
+        "job": (lambda _path: {"slice": "inbox"}, '"code": "slice_not_found"'),
+        "job_info": (nothing, '"jobs": []'),
+        "kill_switch": (lambda _path: {"state": "released"}, '"engaged": false'),
+        "slice": (lambda path: {"slice": _slice(_workspace(path))}, '"outcome": "unchanged"'),
     }
     assert module in given, "a new module needs a line here"
-    arguments = {**given[module](tmp_path), "prefix": str(tmp_path / "prefix")}
+    make, answer = given[module]
+    arguments = {**make(tmp_path), "prefix": str(tmp_path / "prefix")}
     if module in ("exec", "slice"):
         arguments["codex_path"] = codex
     folder = tmp_path / "collections/ansible_collections/day2"
@@ -147,10 +167,8 @@ def test_ansible_ships_everything_that_a_module_needs(tmp_path: pathlib.Path, mo
     command = [str(pathlib.Path(sys.executable).parent / "ansible"), "localhost", "-i", "localhost,", "-c", "local", "--check"]
     command += ["-m", f"day2.codex.{module}", "-a", json.dumps(arguments), "-e", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
-    # There is no plan to decide about, and it takes the engine to say so.
-    refused = "plan_not_found" if module == "approval" else None
-    assert (done.returncode == 0) is (refused is None), done.stdout + done.stderr
-    assert re.search(rf'"code": "{refused}"|"outcome": "(completed|unchanged)"|"verified": true', done.stdout), done.stdout
+    assert (done.returncode == 0) is ('"code"' not in answer), done.stdout + done.stderr
+    assert answer in done.stdout, done.stdout
 
 
 # --- a package of its own ---------------------------------------------------------------------------------------------
