@@ -11,6 +11,7 @@ What ssh-keygen gets is never the file itself but one line made anew from what w
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import shutil
@@ -181,7 +182,7 @@ def verify(
     :arg revoked_keys: The path of the revoked keys, which need not exist.
     :arg scratch: The folder to make a short-lived, private folder in. Default is the system's place for such.
     :raises CodexOpsError: outcome ``forbidden``: ``signature_invalid``, ``namespace_wrong``, ``signer_unknown``, ``signer_mismatch``,
-        ``key_revoked``, ``ssh_keygen_missing``, ``disk_full``, and what :func:`load` and :func:`revoked` raise.
+        ``key_revoked``, ``ssh_keygen_missing``, ``disk_full``, ``verification_failed``, and what :func:`load` and :func:`revoked` raise.
     """
     known = load(signers, owners)
     withdrawn = revoked(revoked_keys, owners)
@@ -266,8 +267,13 @@ def _ask(message: bytes, signature: sshkeys.Signature, signer: Signer, withdrawn
     except subprocess.TimeoutExpired:
         return "ssh-keygen did not answer"
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise CodexOpsError(
-            f"The signature cannot be verified: {error.strerror}.", code="verification_failed", outcome="forbidden", where=str(error.filename or scratch)
+            f"The signature cannot be verified: {error.strerror}.",
+            code="disk_full" if full else "verification_failed",
+            outcome="forbidden",
+            where=str(error.filename or scratch),
+            hint="Make room and try again." if full else None,
         ) from None
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     if done.returncode == 0 and said.startswith(f'Good "{NAMESPACE}" signature for {signer.name} with '):

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import typing as t
 
@@ -420,6 +421,26 @@ def test_what_a_crash_left_half_written_is_nothing(host: Host) -> None:
     host.decide("alice")
     (host.run / "approvals" / ".a1b2c3").write_bytes(b'{"vers')
     assert host.standing().missing == 0
+
+
+def test_on_a_full_disk_a_decision_is_kept_whole_or_not_at_all(host: Host) -> None:
+    text = host.says("alice")
+    signature = host.sign(text, "alice")
+    given = approval.check(host.plan, text, signature, **host.terms)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size, ask in (
+        (64, lambda: approval.record(str(host.run), host.plan, text, signature, **host.terms)),
+        (64, lambda: approval._keep(str(host.run), given.sha256, b"x" * 1000)),
+    ):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            with pytest.raises(CodexOpsError) as caught:
+                ask()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.code == "disk_full", caught.value
+        assert not [path for path in host.run.rglob("*") if path.is_file()]
+    assert approval.record(str(host.run), host.plan, text, signature, **host.terms)[1]
 
 
 def test_an_approval_written_past_the_engine_does_not_count(host: Host) -> None:
