@@ -60,12 +60,14 @@ def sign(statement: str, key: str) -> str:
         raise _wrong(f"ssh-keygen cannot be run: {error.strerror}.", key) from None
     if done.returncode == 0 and done.stdout:
         return done.stdout.decode("ascii", "replace")
-    said = escape(done.stderr.decode("utf-8", "replace").strip())
+    said = escape(" ".join(done.stderr.decode("utf-8", "replace").split()))
     raise _explained(said, key)
 
 
 def _explained(said: str, key: str) -> CodexOpsError:
     low = said.lower()
+    if "permissions" in low or "unprotected" in low:
+        return _wrong("Others can read this private key, so ssh-keygen does not use it.", key, "Take the rights of the others away (chmod 600).")
     if "passphrase" in low or "agent" in low or "no private key" in low or (key.endswith(".pub") and ("invalid format" in low or "load key" in low)):
         return _wrong(
             "The key needs a passphrase, or only its public part is here, and no SSH agent offers it.",
@@ -73,6 +75,4 @@ def _explained(said: str, key: str) -> CodexOpsError:
             f"Add it to an agent (ssh-add) that SSH_AUTH_SOCK names, and run this again; or sign elsewhere and give statement and signature. "
             f"ssh-keygen says: {said[-200:]}",
         )
-    if "permissions" in low or "unprotected" in low:
-        return _wrong("Others can read this private key, so ssh-keygen does not use it.", key, "chmod 600")
     return _wrong(f"ssh-keygen could not sign: {said[-300:] or 'it says nothing'}", key)
