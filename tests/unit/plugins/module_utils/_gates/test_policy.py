@@ -71,6 +71,12 @@ def test_everything_that_a_policy_says_is_understood(path: pathlib.Path) -> None
     assert policy.people == {"alice@example.com": ("unix:alice", "awx:alice")}
 
 
+def test_the_example_of_the_guide_is_a_policy(path: pathlib.Path) -> None:
+    guide = (pathlib.Path(__file__).resolve().parents[5] / "docs/docsite/rst/guide_gates.rst").read_text("utf-8")
+    policy = load(_write(path, json.loads(guide.split(":caption: config: policy.json")[1].split("\n\nOnly")[0])), OWNERS)
+    assert policy.forbidden.meant_by("/srv/inbox/keys/a") and policy.actions["restart-inbox"].per_hour == 2
+
+
 def test_what_it_leaves_out_takes_the_default(path: pathlib.Path) -> None:
     policy = load(_write(path, {"version": 1}), OWNERS)
     assert policy.categories == defaults.CATEGORIES and policy.limits == Limits(2000000, 60)
