@@ -33,7 +33,18 @@ _BY_OUTCOME = {
 }
 #: Rejected before any contract was looked at: what was asked for makes no sense.
 _USAGE = frozenset(
-    {"option_invalid", "prefix_invalid", "slice_not_found", "plan_not_found", "backup_not_found", "job_not_found", "file_unreadable", "no_job", "usage"}
+    {
+        "backup_not_found",
+        "cassette_invalid",
+        "file_unreadable",
+        "job_not_found",
+        "job_state",
+        "option_invalid",
+        "plan_not_found",
+        "prefix_invalid",
+        "slice_not_found",
+        "usage",
+    }
 )
 #: Rejected because of the host, not because of a contract.
 _HOST = frozenset(
@@ -45,8 +56,9 @@ _HOST = frozenset(
         "prefix_unsafe",
         "state_unwritable",
         "trail_unwritable",
-        "budget_unreadable",
-        "inbox_unreadable",
+        "inbox_damaged",
+        "inbox_unsafe",
+        "inbox_unusable",
     }
 )
 
@@ -61,7 +73,7 @@ def status(result: t.Mapping[str, t.Any]) -> int:
     outcome, code = result.get("outcome"), result.get("code")
     if outcome == "killed":
         return STOPPED if result.get("stopped") else FAILED
-    if outcome == "rejected" and code in _USAGE:
+    if outcome in ("rejected", "agent_error") and code in _USAGE:
         return USAGE
     if outcome == "rejected" and code in _HOST:
         return FAILED

@@ -138,7 +138,7 @@ def presented(given: Asked, result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def text(result: dict[str, t.Any]) -> str:
     """The patch, what broke the contract, what was checked, and where to find the rest."""
-    parts = [result["patch"]] if result.get("patch") else []
+    parts = [result["patch"].rstrip("\n")] if result.get("patch") else []
     if result.get("violations"):
         rows = [(item["code"], item["path"], item["line"], item["detail"]) for item in result["violations"]]
         parts.append(show.table(("breach", "file", "line", "what"), rows, show.width()))
@@ -146,8 +146,16 @@ def text(result: dict[str, t.Any]) -> str:
         checked = [(item.get("name"), item.get("stage"), "ok" if item.get("ok") else "FAILED", item.get("reason")) for item in result["validation"]]
         parts.append(show.table(("check", "where", "result", "why"), checked, show.width()))
     usage = result.get("usage") or {}
+    plan, run, job = (result.get("plan") or {}).get("id"), result.get("run_id"), result.get("job") or {}
     pairs: list[tuple[str, t.Any]] = [("outcome", result.get("outcome"))]
-    pairs += [(name, value) for name, value in (("plan", (result.get("plan") or {}).get("id")), ("run", result.get("run_id"))) if value]
+    pairs += [(name, value) for name, value in (("plan", plan), ("run", run), ("job", job.get("id"))) if value]
     if usage.get("requests"):
         pairs.append(("tokens", usage["total_tokens"]))
+    commands = {
+        "planned": f"codex-ops apply {plan}",
+        "awaiting_approval": f"codex-ops approve {plan} --approver NAME > statement",
+        "applied": f"codex-ops rollback {run}, to take it back",
+    }
+    if plan and run and result.get("outcome") in commands:
+        pairs.append(("next", commands[result["outcome"]]))
     return "\n\n".join([*parts, show.facts(pairs)])

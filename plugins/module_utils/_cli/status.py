@@ -81,9 +81,9 @@ def _budget(places: Places, rules: t.Any) -> dict[str, t.Any]:
 def _inbox(places: Places) -> dict[str, int] | None:
     if not os.path.exists(places.inbox):
         return None
-    from .._inbox.store import Inbox  # pylint: disable=import-outside-toplevel
+    from .._inbox.counts import counts_at  # pylint: disable=import-outside-toplevel
 
-    return Inbox(places.inbox).counts()
+    return counts_at(places.inbox, places.owners | {os.geteuid()})
 
 
 def _interrupted(places: Places) -> list[str]:

@@ -85,15 +85,17 @@ PARTS = {
         "examples:\n  codex-ops rollback 20260115T031500Z-9f86d081",
     ),
     "approve": Part(
-        "Record the signed approval of a plan. Look at the plan first: without --signature, the patch is shown, and the statement to be signed.",
+        "Record the signed approval of a plan. Without --signature the plan is shown as it would be written; with --approver, the statement\n"
+        "that this person signs stands on standard output. Nobody approves what they asked for themselves.",
         "examples:\n"
-        "  codex-ops approve PLAN --approver alice --json | python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)[\"statement\"])' > statement\n"
+        "  codex-ops approve PLAN                             look at it\n"
+        "  codex-ops approve PLAN --approver alice > statement\n"
         "  ssh-keygen -Y sign -n codex-ops-approval -f ~/.ssh/id_ed25519 statement\n"
         "  codex-ops approve PLAN --signature statement.sig",
     ),
     "reject": Part(
         "Record the signed rejection of a plan. Nobody can approve it any more. Without --signature, the statement to be signed is shown.",
-        "examples:\n  codex-ops reject PLAN --signature statement.sig",
+        "examples:\n  codex-ops reject PLAN --approver alice --comment \"wrong host\" > statement\n  codex-ops reject PLAN --signature statement.sig",
     ),
     "kill-switch": Part(
         "Stop everything at once, or let it begin again. An engaged kill switch ends running agents within a second and refuses new work;\n"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import typing as t
@@ -68,6 +67,8 @@ def _expected(error: t.Any) -> str:
     if keyword == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         unknown = sorted(str(name) for name in error.instance if name not in known)
+        import difflib  # pylint: disable=import-outside-toplevel
+
         guesses = [guess for name in unknown for guess in difflib.get_close_matches(name, known, n=1)]
         asked = f" (did you mean {guesses[0]!r}?)" if guesses else ""
         return f"no key {unknown[0]!r}{asked}; known keys: {', '.join(known) or 'none'}" if unknown else "no other keys"

@@ -11,7 +11,6 @@ Only a path at which there is surely nothing is a released switch.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import json
 import os
@@ -29,8 +28,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclasses.dataclass(frozen=True)
-class Switch:
+class Switch(t.NamedTuple):
     """The state of the kill switches. ``path`` is the engaged one; ``by`` and ``since`` are empty where nobody wrote them down."""
 
     engaged: bool

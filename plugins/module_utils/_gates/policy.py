@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 import re
 import typing as t
@@ -25,8 +24,7 @@ _SIZES = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclasses.dataclass(frozen=True)
-class Action:
+class Action(t.NamedTuple):
     """A privileged action. ``timeout`` is in seconds; a ``critical`` one always needs a person."""
 
     argv: tuple[str, ...]
@@ -35,16 +33,14 @@ class Action:
     critical: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Pin:
+class Pin(t.NamedTuple):
     """A slice that the policy knows, to the byte, and the live tree (a real path) that it may work on."""
 
     sha256: str
     workspace: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Cleanup:
+class Cleanup(t.NamedTuple):
     """A folder in which old files may go: ``older_than`` in seconds, ``max_bytes`` for one run."""
 
     path: str
@@ -52,16 +48,14 @@ class Cleanup:
     max_bytes: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
+class Limits(t.NamedTuple):
     """What all runs of a host may spend together."""
 
     tokens_per_day: int = defaults.TOKENS_PER_DAY
     runs_per_hour: int = defaults.RUNS_PER_HOUR
 
 
-@dataclasses.dataclass(frozen=True)
-class Policy:
+class Policy(t.NamedTuple):
     """What a policy says, with the built-in defaults where it says nothing.
 
     ``path`` is where it was read; ``sha256`` the digest of the document; ``categories`` maps to (autonomy, approvals);

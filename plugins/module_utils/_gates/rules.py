@@ -13,11 +13,11 @@ import typing as t
 from .._canonical import digest
 from .._errors import CodexOpsError
 from . import defaults
-from .autonomy import Change, Decision, Files, decide, forbid
 from .policy import Action, Limits, Policy
 
 if t.TYPE_CHECKING:
     from .._contract.slice import Slice
+    from .autonomy import Decision, Files
 
 
 class Rules:
@@ -93,6 +93,8 @@ class Rules:
         :arg actions: What the agent proposed, or before it was asked what the slice lists.
         :arg now: Seconds since the epoch; the present time where it is not given.
         """
+        from .autonomy import Change, decide, forbid  # pylint: disable=import-outside-toplevel
+
         if self.closed is not None:
             return forbid(self.closed.code, f"{self.closed.where}: {self.closed.message}", self.closed.hint or "")
         change = Change(slice_, workspace, files, tuple(actions), time.time() if now is None else now)

@@ -19,6 +19,7 @@ import typing as t
 from .._canonical import digest
 from . import job as jobs
 from . import rows, states
+from .counts import counts
 from .database import Database
 from .form import EXPIRING, FORGETTABLE
 from .job import Job
@@ -286,11 +287,7 @@ class Inbox:
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        found = dict.fromkeys(states.STATES, 0)
-        if self._database.exists():
-            with self._database.transaction(write=False) as database:
-                found.update(database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
-        return found
+        return counts(self._database)
 
     def open_with(self, key: str) -> Job | None:
         """The open job that has the key *key*, as :attr:`Job.dedupe_key` has it."""
