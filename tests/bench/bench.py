@@ -20,6 +20,7 @@ import time
 import typing as t
 
 import callback
+import inbox
 import provider
 import redaction
 import trail
@@ -213,6 +214,7 @@ BENCHES = (
     trail.verification_against_sha256sum,
     trail.append_against_fsync,
     callback.callback_against_none_and_ara,
+    inbox.inbox_many_against_few,
 )
 
 
