@@ -115,13 +115,13 @@ def _waiting(run: Run, stored: dict[str, t.Any], said: t.Any) -> dict[str, t.Any
         **result,
         "outcome": "awaiting_approval",
         "code": "approval_missing",
-        "msg": f"{said.reason} The plan {stored['id']} needs {_count(missing)} more than the {len(found.granted)} it has.{why} "
+        "msg": f"{said.reason} The plan {stored['id']} has {len(found.granted)} of {_count(said.approvals)}.{why} "
         f"Look at it and decide with day2.codex.approve -e plan={stored['id']}, then run this again.",
     }
 
 
 def _count(number: int) -> str:
-    return "one approval" if number == 1 else f"{number} approvals"
+    return "1 approval" if number == 1 else f"{number} approvals"
 
 
 def wanted_by(run: Run) -> list[str]:

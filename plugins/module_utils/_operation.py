@@ -44,7 +44,7 @@ def _kill_switch(run: Run) -> dict[str, t.Any] | None:
         "outcome": "kill_switch_engaged",
         "code": "kill_switch_engaged",
         "changed": False,
-        "msg": f"Nothing was begun: {reason}. Release it with day2.codex.kill_switch or 'codex-ops kill-switch release'; rollbacks are possible all the same.",
+        "msg": f"Nothing was begun. {reason} Release it with day2.codex.kill_switch or 'codex-ops kill-switch release'; rollbacks are possible all the same.",
     }
 
 

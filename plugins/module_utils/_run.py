@@ -24,7 +24,6 @@ from ._secrets import known_secrets, read_key, redaction_key
 from ._shown import planned_patch, readable
 from ._trail.redaction import Redactor
 
-
 #: Where a model is asked when neither the task nor the policy names a provider.
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 

@@ -11,7 +11,7 @@ SCHEMAS = {
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/policy.schema.json",
  "title": "Policy",
- "description": "What may become real on a host, and when. The file belongs to root and nobody else can write it. What it leaves out takes the built-in default. What is never done unattended stays forbidden, whatever it says.",
+ "description": "What may become real on a host, and when. What it leaves out takes the built-in default; what is never unattended stays forbidden.",
  "type": "object",
  "additionalProperties": false,
  "required": [
@@ -207,7 +207,7 @@ SCHEMAS = {
    }
   },
   "forbidden_paths": {
-   "description": "Paths that no slice may touch, beside the built-in ones. A pattern means a file or a folder with everything below. It begins with / or counts in every folder. Case does not matter.",
+   "description": "Paths that no slice may touch, beside the built-in ones: files, or folders with all below. Without a leading / they count everywhere.",
    "type": "array",
    "maxItems": 1000,
    "items": {

@@ -10,7 +10,6 @@ import ast
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -137,15 +136,14 @@ def test_ansible_ships_everything_that_a_module_needs(tmp_path: pathlib.Path, mo
     codex = os.environ.get("DAY2_CODEX_CLI", "")
     assert os.path.exists(codex), "DAY2_CODEX_CLI must name the real Codex CLI. 'make test' sets it."
     # What a module is given, and what only its engine can answer.
-    nothing: t.Callable[[pathlib.Path], dict[str, t.Any]] = lambda _path: {}
-    given = {
+    given: dict[str, tuple[t.Callable[[pathlib.Path], dict[str, t.Any]], str]] = {
         "approval": (lambda _path: {"plan": "20260115T031500Z-9f86d081"}, '"code": "plan_not_found"'),
-        "audit_info": (nothing, '"verified": true'),
+        "audit_info": (lambda _path: {}, '"verified": true'),
         "collect": (lambda _path: {"collector": "disk"}, '"signal": {'),
-        "engine": (nothing, '"msg": "Would install the engine'),
+        "engine": (lambda _path: {}, '"msg": "Would install the engine'),
         "exec": (_exec_arguments, '"outcome": "completed"'),
         "job": (lambda _path: {"slice": "inbox"}, '"code": "slice_not_found"'),
-        "job_info": (nothing, '"jobs": []'),
+        "job_info": (lambda _path: {}, '"jobs": []'),
         "kill_switch": (lambda _path: {"state": "released"}, '"engaged": false'),
         "slice": (lambda path: {"slice": _slice(_workspace(path))}, '"outcome": "unchanged"'),
     }
