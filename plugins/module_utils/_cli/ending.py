@@ -49,6 +49,7 @@ _USAGE = frozenset(
 #: Rejected because of the host, not because of a contract.
 _HOST = frozenset(
     {
+        "budget_unusable",
         "disk_full",
         "kill_switch_unwritable",
         "log_unreadable",
@@ -73,6 +74,8 @@ def status(result: t.Mapping[str, t.Any]) -> int:
     outcome, code = result.get("outcome"), result.get("code")
     if outcome == "killed":
         return STOPPED if result.get("stopped") else FAILED
+    if code in ("budget_busy", "inbox_busy", "job_claimed"):
+        return BUSY
     if outcome in ("rejected", "agent_error") and code in _USAGE:
         return USAGE
     if outcome == "rejected" and code in _HOST:

@@ -35,6 +35,12 @@ def work(given: Asked) -> dict[str, t.Any]:
             raise CodexOpsError(f"There is no job {given.job!r}.", code="job_not_found", outcome="rejected", hint="'codex-ops inbox list' shows them.")
         job = result["jobs"][0]
         return {"outcome": "completed", "changed": False, "msg": "", "job": job, "shown": lambda: _one(job)}
+    from .._inbox.states import STATES  # pylint: disable=import-outside-toplevel
+
+    unknown = [state for state in given.state if state not in STATES]
+    if unknown:
+        message = f"expected one of {', '.join(STATES)}, found {unknown[0]!r}."
+        raise CodexOpsError(message, code="option_invalid", outcome="rejected", where="--state")
     wanted = {name: value for name, value in (("states", given.state), ("slice", given.slice)) if value}
     result = info(given.prefix, wanted, limit=given.limit, history=False)
     more = result["count"] - len(result["jobs"])

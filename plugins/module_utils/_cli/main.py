@@ -21,6 +21,15 @@ def main(argv: t.Sequence[str], home: str | None = None, prefix: str = "/") -> i
     :arg home: The folder that this engine was installed in.
     :arg prefix: The prefix for which it was installed, where the command line names none.
     """
+    try:
+        return _main(argv, home, prefix)
+    except BrokenPipeError:
+        # Nobody reads the rest. Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
+        return ending.FAILED
+
+
+def _main(argv: t.Sequence[str], home: str | None, prefix: str) -> int:
     json_wanted = "--json" in argv
     try:
         given = plain(argv, prefix, home) or _parsed(argv, prefix, home)
@@ -40,9 +49,7 @@ def main(argv: t.Sequence[str], home: str | None = None, prefix: str = "/") -> i
             found["details"] = error.details
         return _failed(found, json_wanted, ending.status(found))
     except BrokenPipeError:
-        # Nobody reads the rest. Python would say so once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
-        return ending.FAILED
+        raise
     except KeyboardInterrupt:
         return _failed({"outcome": "killed", "code": "interrupted", "msg": "Interrupted."}, json_wanted, ending.FAILED)
     except Exception as error:  # pylint: disable=broad-except

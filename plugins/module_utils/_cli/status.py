@@ -186,8 +186,8 @@ def _text(result: dict[str, t.Any], sentence: str) -> str:
     else:
         tokens, runs = f"{budget['tokens_today']:,} of {budget['tokens_per_day']:,}", f"{budget['runs_last_hour']:,} of {budget['runs_per_hour']:,}"
         pairs += [("tokens today", tokens), ("runs this hour", runs)]
-    waiting = inbox and ", ".join(f"{count:,} {state}" for state, count in inbox.items() if count)
-    pairs.append(("inbox", _error(inbox) or waiting or "empty"))
+    jobs = "" if _error(inbox) or not inbox else ", ".join(f"{count:,} {state}" for state, count in inbox.items() if count)
+    pairs.append(("inbox", _error(inbox) or jobs or "empty"))
     if result["interrupted"]:
         what = _error(result["interrupted"]) or f"{', '.join(result['interrupted'])}: the next run there puts the old files back"
         pairs.append(("interrupted", what))
