@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
+from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
 from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document
@@ -75,7 +76,7 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str, **more: str) -> subprocess
 
 def test_every_example_is_of_a_kind_that_is_tested() -> None:
     assert len(GUIDES) >= 5
-    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config"}
+    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config", "signal"}
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
 
@@ -90,6 +91,11 @@ def test_a_slice_example_is_a_slice(tmp_path: pathlib.Path, example: Example) ->
 @pytest.mark.parametrize("example", _of("cassette"))
 def test_a_cassette_example_is_a_cassette(example: Example) -> None:
     load(example.text, example.name)
+
+
+@pytest.mark.parametrize("example", _of("signal"))
+def test_a_signal_example_is_a_signal(example: Example) -> None:
+    assert problems(yaml.safe_load(example.text), load_schema("signal")) == []
 
 
 @pytest.mark.parametrize("example", _of("playbook"))
@@ -112,7 +118,7 @@ def _documentation(module: str) -> dict[str, t.Any]:
 
 
 def _hold(task: dict[str, t.Any]) -> None:
-    for module in ("approval", "audit_info", "exec", "kill_switch", "slice"):
+    for module in ("approval", "audit_info", "exec", "job", "job_info", "kill_switch", "slice"):
         given = task.get(f"day2.codex.{module}")
         if given is None:
             continue
@@ -121,14 +127,14 @@ def _hold(task: dict[str, t.Any]) -> None:
             text = (ROOT / f"plugins/doc_fragments/{fragment}.py").read_text("utf-8").split('r"""')[1].split('"""')[0]
             known |= set(yaml.safe_load(text)["options"])
         assert set(given) <= known
-        if "slice" in given:
+        if isinstance(given.get("slice"), dict):
             document = json.loads(json.dumps(given["slice"]))
             if document["workspace"].startswith("{{"):
                 document["workspace"] = "/srv/inbox"
             parse(document)
 
 
-@pytest.mark.parametrize("module", ["approval", "audit_info", "exec", "kill_switch", "slice"])
+@pytest.mark.parametrize("module", ["approval", "audit_info", "exec", "job", "job_info", "kill_switch", "slice"])
 def test_the_examples_of_a_module_are_tasks_with_known_options(tmp_path: pathlib.Path, module: str) -> None:
     tasks = _documentation(module)["EXAMPLES"]
     assert tasks
@@ -269,3 +275,29 @@ def test_a_recipe_answers_its_question(tmp_path: pathlib.Path, recipe: str, answ
         for one in found:
             assert one.pop("time")
         assert found == answer
+
+
+def test_the_finding_of_the_guide_becomes_one_job_and_is_cancelled(tmp_path: pathlib.Path) -> None:
+    by_name = {example.name: example.text for example in EXAMPLES}
+    for name in ("finding.yml", "waiting.yml"):
+        (tmp_path / name).write_text("---\n" + by_name[name], "utf-8")
+    (tmp_path / "disk.yml").write_text(by_name["disk.yml"], "utf-8")
+    (tmp_path / "disk-report.yml").write_text(by_name["the smallest"], "utf-8")
+    again = []
+    for playbook in ("finding.yml", "finding.yml", "waiting.yml", "waiting.yml"):
+        done = _ansible(tmp_path, "-e", f"prefix={tmp_path}/prefix", playbook)
+        assert done.returncode == 0, done.stdout + done.stderr
+        again.append((done.stdout.count("changed=1"), "was asked for 2 times" in done.stdout))
+    assert again == [(1, False), (0, True), (1, False), (0, False)]
+
+
+def test_the_guide_names_every_state_of_a_job_and_where_it_goes() -> None:
+    from ansible_collections.day2.codex.plugins.module_utils._inbox.states import STATES, TRANSITIONS
+
+    text = (ROOT / "docs/docsite/rst/guide_inbox.rst").read_text("utf-8").split("   :header-rows: 1")[1].split("The first four are open")[0]
+    rows = [re.sub(r"\s+", " ", row) for row in text.split("   * - ")[2:]]
+    assert [row.split("``")[1] for row in rows] == list(STATES)
+    for row, state in zip(rows, STATES):
+        ways = row.rsplit(" -", 1)[1]
+        listed = set(re.findall(r"``([a-z_]+)``", ways))
+        assert TRANSITIONS[state] == (set(STATES) - {state} - listed if "any" in ways else listed), state
