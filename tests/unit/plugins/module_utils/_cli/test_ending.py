@@ -15,7 +15,8 @@ from ansible_collections.day2.codex.plugins.module_utils._cli import ending
 
 WANTED = {
     0: {"completed", "unchanged", "planned", "applied", "restored"},
-    1: {"forbidden", "stale_plan", "rolled_back", "newer_state", "refused", "provider_error", "provider_unreachable", "sandbox_unavailable", "agent_error", "killed"},
+    1: {"forbidden", "stale_plan", "rolled_back", "newer_state", "refused", "killed"}
+    | {"provider_error", "provider_unreachable", "sandbox_unavailable", "agent_error"},
     3: {"awaiting_approval"},
     4: {"rejected", "invalid_report"},
     5: {"kill_switch_engaged"},

@@ -106,7 +106,8 @@ def test_wrong_usage_is_told_in_a_sentence_for_people_and_for_programs(run: t.Ca
 
 def test_no_arguments_at_all_make_it_stumble(run: t.Callable[..., Said]) -> None:
     chance = random.Random(4)
-    words = [*texts.PARTS, "list", "show", "verify", "status", "--json", "--prefix", "--limit", "--next", "--slice", "--since", "--state", "\x1b[2J", "\ud800", "", "-"]
+    words = [*texts.PARTS, "list", "show", "verify", "status", "--json", "--prefix", "--limit", "--next", "--slice", "--since", "--state"]
+    words += ["\x1b[2J", "\ud800", "", "-"]
     for _round in range(300):
         argv = [chance.choice([*words, "".join(chance.choices(string.printable, k=6))]) for _word in range(chance.randrange(1, 5))]
         if "selftest" in argv or "engage" in argv:
