@@ -25,7 +25,16 @@ def find(run: Run) -> tuple[str, str]:
     """
     from ._agent.binary import codex_version, find_codex  # pylint: disable=import-outside-toplevel
 
-    path = find_codex(run.options.codex_path, run.places.codex)
+    given = run.options.codex_path
+    if run.places.ops is not None:
+        # Root's helpers run only what is root's.
+        ours = run.places.codex[0]
+        if given is not None and os.path.realpath(given) != os.path.realpath(ours):
+            raise CodexOpsError(
+                f"On this host Codex is {ours}.", code="codex_path_forbidden", outcome="rejected", where="codex_path", hint="Leave the option out."
+            )
+        given = ours
+    path = find_codex(given, run.places.codex)
     version = codex_version(path)
     run.facts["command"].update({"codex_path": path, "codex_version": version, "model": run.options.model})
     return path, version
@@ -101,7 +110,8 @@ def ask_agent(
         schema = strict_form(schema)
     provider = _provider(run)
     run.go_on()
-    preflight(codex_path, run.folder, run.places.stamps)
+    helpers = run.helpers()
+    preflight(codex_path, run.folder, run.places.stamps, helpers)
     budget, rules = run.budget(), run.rules
     tokens = budget.reserve(run.id, tokens, rules.limits.tokens_per_day, rules.limits.runs_per_hour, run.now())
     run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
@@ -120,6 +130,7 @@ def ask_agent(
         provider=provider,
         cassette=options.cassette,
         cassette_mode=options.cassette_mode,
+        helpers=helpers,
     )
     try:
         answer = run_agent(request, run.redactor, run.cancelled, os.path.join(run.folder, "transcript.jsonl"))

@@ -91,6 +91,10 @@ def _decide(run: Run, ballot: Ballot, offered: list[str]) -> dict[str, t.Any]:
     ballot = _filled(ballot)
     if run.redactor.text(ballot.comment) != ballot.comment:
         raise _option("comment", "it holds what looks like a secret, and it is kept for everybody to read.", "Say it in other words.")
+    if run.places.privileged:
+        from ._handing import adopt  # pylint: disable=import-outside-toplevel
+
+        adopt(run, ballot.plan)
     stored = plans.load(run.places.runs, ballot.plan)
     if ballot.plan_sha256 is not None and ballot.plan_sha256 != stored["sha256"]:
         raise CodexOpsError(

@@ -28,6 +28,10 @@ def ask(options: Options, question: Question) -> dict[str, t.Any]:
     :returns: the result as the module exec documents it.
     :raises CodexOpsError: when nothing could even be recorded.
     """
+    from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
+
+    if wanted(options.prefix):
+        return as_ops(options.prefix, options.ansible, lambda: ask(options, question))
     from ._question import answer  # pylint: disable=import-outside-toplevel
 
     run = Run(options, "exec")
@@ -48,12 +52,17 @@ def _kill_switch(run: Run) -> dict[str, t.Any] | None:
     }
 
 
-def operate(options: Options, order: Order) -> dict[str, t.Any]:
+def operate(options: Options, order: Order, *, helper: bool = False) -> dict[str, t.Any]:
     """Plan, apply or take back one slice.
 
+    :arg helper: This is root's helper, which applies a plan of codex-ops.
     :returns: the result as the module slice documents it.
     :raises CodexOpsError: when nothing could even be recorded.
     """
+    from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
+
+    if not helper and order.state != "rolled_back" and wanted(options.prefix):
+        return as_ops(options.prefix, options.ansible, lambda: operate(options, order))
     run = Run(options, "slice")
     given = order.document if isinstance(order.document, dict) else {}
     run.facts["input"] = {
@@ -121,6 +130,10 @@ def _change(run: Run, order: Order) -> dict[str, t.Any]:
     if order.plan is not None:
         from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
 
+        if run.places.privileged:
+            from ._handing import adopt  # pylint: disable=import-outside-toplevel
+
+            adopt(run, order.plan)
         stored = plans.load(run.places.runs, order.plan)
         if given is not None and given.sha256 != stored["slice_sha256"]:
             raise CodexOpsError(
@@ -129,7 +142,8 @@ def _change(run: Run, order: Order) -> dict[str, t.Any]:
                 outcome="stale_plan",
                 hint="Plan again.",
             )
-        given = given or build(stored["slice"])
+        # On a provisioned host somebody else made the plan.
+        given = given or (_known(run, stored["slice"], None) if run.places.privileged else build(stored["slice"]))
     if given is None:
         raise CodexOpsError(
             "There is no slice.", code="option_invalid", outcome="rejected", hint="Give one of slice, src, name, or a plan to apply."
@@ -140,9 +154,25 @@ def _change(run: Run, order: Order) -> dict[str, t.Any]:
         ended = _recover(run, given.workspace) or _kill_switch(run)
         if ended is not None:
             return ended
-        if stored is not None:
-            return _apply(run, given, stored)
-        return _plan_and_apply(run, given, order)
+        result = _apply(run, given, stored) if stored is not None else _plan_and_apply(run, given, order)
+    return _handed_over(run, given, result) if result.pop("_hand_over", False) else result
+
+
+def _handed_over(run: Run, slice_: Slice, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What root's helper makes of the plan in *result*, which may be applied."""
+    from ._handing import apply_by_helper  # pylint: disable=import-outside-toplevel
+
+    done = apply_by_helper(run, result["plan"]["id"])
+    if done["outcome"] == "applied":
+        from ._planning import remember_applied  # pylint: disable=import-outside-toplevel
+
+        run.facts["rollback"] = {"possible": bool(result["plan"]["files"]), "run_id": done.get("run_id")}
+        remember_applied(run, slice_)
+    run.changed = bool(done.get("changed"))
+    run.warnings.extend(done.get("warnings", ()))
+    # What the agent did and used is known here only; what became of the plan, there.
+    kept = ("outcome", "code", "msg", "changed", "validation", "actions", "gate", "rolled_back", "violations", "details", "run_id", "plan")
+    return {**result, **{key: done[key] for key in kept if key in done and done[key] is not None}}
 
 
 def _take_back(run: Run, order: Order) -> dict[str, t.Any]:
@@ -207,8 +237,14 @@ def _through_the_gate(run: Run, slice_: Slice, stored: dict[str, t.Any], result:
         return {**result, **refused, "changed": fresh and refused["outcome"] == "awaiting_approval"}
     if run.options.check:
         return {**result, "gate": gating.shown(gating.decision(run, slice_, stored))}
+    if run.places.divided:
+        return {**result, "_hand_over": True}
     from . import _applying as applying  # pylint: disable=import-outside-toplevel
 
+    if run.places.privileged:
+        from ._handing import check_again  # pylint: disable=import-outside-toplevel
+
+        check_again(run, slice_, stored)
     result.update(applying.apply_plan(run, slice_, stored))
     if result["outcome"] == "applied":
         from ._planning import remember_applied  # pylint: disable=import-outside-toplevel
@@ -219,6 +255,9 @@ def _through_the_gate(run: Run, slice_: Slice, stored: dict[str, t.Any], result:
 
 def _recover(run: Run, workspace: str) -> dict[str, t.Any] | None:
     """Undo what an interrupted apply left. In check mode only the result says that it would be done."""
+    if run.places.divided:
+        # Root's to do, before it applies; what is planned from half an apply does not fit any more then.
+        return None
     from ._workspace import journal  # pylint: disable=import-outside-toplevel
 
     waiting = [run_id for run_id, _journal in journal.unfinished(run.places.backups, workspace)]

@@ -12,6 +12,7 @@ import pwd
 import stat
 
 from ._errors import CodexOpsError
+from ._identities import OPS, Account, account
 
 _LINKS_AT_MOST = 40
 _HOST_KILL_SWITCH = "/etc/codex-ops/disabled"
@@ -69,15 +70,21 @@ class Places:
         self.signers = os.path.join(self.etc, "allowed_signers")
         self.revoked_signers = os.path.join(self.etc, "revoked_signers")
         self.kill_switch = os.path.join(self.etc, "disabled")
-        self.state = self._join("var/lib/codex-ops")
+        #: The user as whom the engine works on a provisioned host; ``None`` elsewhere.
+        self.ops: Account | None = None if self.own else account(OPS)
+        self.common = self._join("var/lib/codex-ops")
+        # On a provisioned host root works with plans and counts of its own, which nobody else can have changed.
+        self.state = os.path.join(self.common, "root") if self.privileged else self.common
+        self.plans = os.path.join(self.common, "runs")
         self.runs = os.path.join(self.state, "runs")
-        self.backups = os.path.join(self.state, "backups")
+        self.backups = os.path.join(self.common, "backups")
         self.remembered = os.path.join(self.state, "remembered")
         self.stamps = os.path.join(self.state, "preflight")
         self.budget = os.path.join(self.state, "budget.sqlite3")
         self.inbox = os.path.join(self.state, "inbox.sqlite3")
         self.log = self._join("var/log/codex-ops/audit.jsonl")
-        self.locks = self._join("run/lock/codex-ops")
+        self.locks = os.path.join(self.state, "locks") if self.privileged else self._join("run/lock/codex-ops")
+        self.helpers = self._join("opt/codex-ops/helpers")
         self.engine = self._join("opt/codex-ops")
         self.codex = [os.path.join(self.engine, "bin/codex"), "/opt/codex-ops/bin/codex"]
 
@@ -88,6 +95,16 @@ class Places:
     def own(self) -> bool:
         """Whether this is a prefix of the caller's own, not the host's."""
         return self.prefix != "/"
+
+    @property
+    def privileged(self) -> bool:
+        """Whether this is root on a provisioned host: it applies, takes back and decides; everything else is codex-ops'."""
+        return self.ops is not None and os.geteuid() == 0
+
+    @property
+    def divided(self) -> bool:
+        """Whether this is codex-ops on a provisioned host, to whom no live file is writable."""
+        return self.ops is not None and os.geteuid() == self.ops.uid
 
     @property
     def owners(self) -> frozenset[int]:
@@ -114,7 +131,16 @@ class Places:
             # As it was given, so that a link on the way is nobody else's either.
             if self._walk(self.given, links=True) != self.prefix:
                 raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
-            for folder in (self.runs, self.backups, self.remembered, self.stamps, os.path.dirname(self.log), self.locks):
+            if self.privileged and self.ops is not None:
+                from ._layout import lay  # pylint: disable=import-outside-toplevel
+
+                locks = self._join("run/lock/codex-ops")
+                for above in {os.path.dirname(path) for path in (self.common, os.path.dirname(self.log), locks)}:
+                    self._walk(above, links=True)
+                lay(self.common, self.log, locks, self.ops)
+            # On a divided host backups and the log's folder are root's alone.
+            roots = () if self.divided else (self.backups, os.path.dirname(self.log))
+            for folder in (self.runs, self.remembered, self.stamps, *roots, self.locks):
                 # A host's administrator may have moved /var/log to another disk; in a prefix of one's own nothing is a link.
                 self._walk(folder, links=not self.own)
                 found = os.lstat(folder)
@@ -205,7 +231,7 @@ class Places:
             return CodexOpsError(
                 f"cannot be written: {error.strerror}.", code="disk_full", outcome="rejected", where=path, hint="Make room and run this again."
             )
-        owner = "Run as the owner of the prefix" if self.own else "Run as root"
+        owner = "Run as the owner of the prefix" if self.own else "Run as root" if self.ops is None else f"Run as root or {OPS}"
         return CodexOpsError(
             f"cannot be made, opened or written: {error.strerror}.",
             code="prefix_not_writable",
@@ -238,7 +264,7 @@ class Places:
                 "expected a folder, not a link or a file.", code="workspace_invalid", outcome="rejected", where=workspace
             )
         real = os.path.realpath(workspace)
-        for ours in (self.etc, self.state, os.path.dirname(self.log), self.locks, self.engine):
+        for ours in (self.etc, self.common, os.path.dirname(self.log), self.locks, self.engine):
             # Whether or not it is there yet: it will be.
             holds_ours = ours.startswith(real.rstrip("/") + "/")
             if real == "/" or holds_ours or (real + "/").startswith(ours + "/"):

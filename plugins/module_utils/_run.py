@@ -49,6 +49,8 @@ class Run:
             if key_file is None and os.path.exists(self.places.provider_key):
                 key_file = self.places.provider_key
             self.key = read_key(key_file) if key_file else None
+        #: As whom the agent runs, beside the engine.
+        self.isolation = "codex_agent" if self.places.ops is not None else "throw_away_user" if os.geteuid() == 0 else "same_user"
         self._known = [*([self.key] if self.key else []), *known_secrets(self.places)]
         self.redactor = Redactor(self._known)
         self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}, "approval": None}
@@ -79,6 +81,28 @@ class Run:
     def base_url(self) -> str:
         """Where the model's provider is."""
         return self.options.base_url or self.rules.provider.get("base_url") or DEFAULT_BASE_URL
+
+    def helpers(self) -> t.Any:
+        """Who runs the agent on a provisioned host; ``None`` elsewhere.
+
+        :raises CodexOpsError: ``agent_missing``, outcome ``sandbox_unavailable``.
+        """
+        if self.places.ops is None:
+            return None
+        from ._agent.request import Helpers  # pylint: disable=import-outside-toplevel
+        from ._identities import AGENT, account  # pylint: disable=import-outside-toplevel
+
+        run, stop = (os.path.join(self.places.helpers, name) for name in ("agent-run", "agent-stop"))
+        missing = f"the user {AGENT}" if account(AGENT) is None else next((f"the helper {path}" for path in (run, stop) if not os.path.exists(path)), None)
+        if missing is None and self.places.divided:
+            return Helpers(self.places.runs, run, stop)
+        raise CodexOpsError(
+            f"On this host, which has the user {self.places.ops.name}, the agent runs as {AGENT} only: {missing or 'this engine is somebody else'}"
+            f"{' is missing' if missing else ''}.",
+            code="agent_missing",
+            outcome="sandbox_unavailable",
+            hint="Provision the host completely (users, helpers, sudoers), or rehearse under a prefix of your own.",
+        )
 
     def budget(self) -> t.Any:
         """What is left of the host's tokens, runs and actions."""
@@ -226,7 +250,7 @@ class Run:
             "usage": dict(NO_USAGE),
             "cached": False,
             "run_id": self.id,
-            "isolation": "same_user",
+            "isolation": self.isolation,
         }
         # Line by line: masking it as one text could hide lines of it.
         patch = planned_patch(str(result.pop("patch", "")), self.redactor)

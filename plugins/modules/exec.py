@@ -215,7 +215,9 @@ codex_version:
   returned: when the agent ran
   sample: 0.163.0
 isolation:
-  description: Whose rights the agent had. V(same_user) means the caller's, inside Codex's sandbox.
+  description: >-
+    Whose rights the agent has on this host, inside Codex's sandbox. V(codex_agent) means the user C(codex-agent) of a provisioned host, who may do
+    nothing; V(throw_away_user) a user number that nobody else has; V(same_user) the caller's own.
   type: str
   returned: always
   sample: same_user

@@ -27,9 +27,9 @@ def set_subreaper(wanted: bool) -> bool:
     return bool(before.value)
 
 
-def die_with_parent() -> None:
-    """Let the kernel kill this process when the thread that forked it ends. To be called between fork and exec."""
-    _PRCTL(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Let the kernel send this process *number* when the thread that forked it ends. To be called between fork and exec."""
+    _PRCTL(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0)
 
 
 def stat(pid: int) -> tuple[str, int] | None:

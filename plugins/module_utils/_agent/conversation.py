@@ -54,7 +54,7 @@ class Conversation:
         if request.cassette_mode == "record":
             self._recorder = cassette.Recorder(places, masks, version, request.model or config.DEFAULT_MODEL)
             on_exchange = self._recorder.add
-        self._relay = Relay(token, self.ledger, self._transcript, self._backend(places, deadline), on_exchange, listener, who.uid)
+        self._relay = Relay(token, self.ledger, self._transcript, self._backend(places, deadline), on_exchange, listener, who.uid, who.alone)
 
     def _backend(self, places: cassette.Places, deadline: float) -> Backend:
         request = self._request

@@ -33,4 +33,5 @@ class Ending:
     missing: bool = False
     not_entered: str = ""
     stderr: str = ""
+    verdict: bool = False
     survivors: list[int] = dataclasses.field(default_factory=list)

@@ -18,6 +18,9 @@ import typing as t
 
 from . import _proc
 
+if t.TYPE_CHECKING:
+    from .ending import Ending
+
 _CGROUP_ROOTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
 
@@ -94,6 +97,11 @@ class Family:
             if cgroup_fd >= 0:
                 os.close(cgroup_fd)
         return self.child
+
+    def status(self, ending: Ending) -> None:
+        """Tell in *ending* how the child ended."""
+        if self.child is not None:
+            ending.exit_code = self.child.wait()
 
     def members(self) -> set[int]:
         """The living processes of the family."""

@@ -31,13 +31,7 @@ def prepare(request: AgentRequest) -> Layout:
     :raises CodexOpsError: When the folder is not ours alone, is there already, or the contract is too long.
     """
     _check_ours(request.run_dir)
-    contract = (request.contract or "").encode("utf-8", "replace")
-    if len(contract) > MAX_CONTRACT:
-        raise CodexOpsError(
-            f"The operational contract has {len(contract)} bytes; Codex passes on at most {MAX_CONTRACT}.",
-            code="contract_too_long",
-            hint="Shorten the instructions and values of the slice.",
-        )
+    contract = check_contract(request)
     layout = layout_of(request.run_dir)
     try:
         for folder in (layout.root, layout.home, layout.codex_home, layout.tmp, layout.scratch):
@@ -49,6 +43,21 @@ def prepare(request: AgentRequest) -> Layout:
     if request.output_schema is not None:
         write(layout.schema, json.dumps(request.output_schema).encode())
     return layout
+
+
+def check_contract(request: AgentRequest) -> bytes:
+    """The operational contract as it is written.
+
+    :raises CodexOpsError: ``contract_too_long``.
+    """
+    contract = (request.contract or "").encode("utf-8", "replace")
+    if len(contract) > MAX_CONTRACT:
+        raise CodexOpsError(
+            f"The operational contract has {len(contract)} bytes; Codex passes on at most {MAX_CONTRACT}.",
+            code="contract_too_long",
+            hint="Shorten the instructions and values of the slice.",
+        )
+    return contract
 
 
 def write(path: str, data: bytes) -> None:

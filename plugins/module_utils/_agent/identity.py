@@ -16,29 +16,18 @@ a /tmp/codex-daemon-UID besides, so /tmp is an empty one of its own too: nothing
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import os
 import pwd
 import stat
 
 from .._errors import CodexOpsError
-from . import _proc, walk
+from . import _proc, kernel, walk
 from .binary import package_dir
 from .config import Layout
 
 _RANGE = (1_900_000_000, 2_100_000_000)
 _NEUTRAL = ("/mnt", "/media", "/srv")
-_CLONE_NEWNS = 0x00020000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 1, 2, 4, 32, 4096, 16384, 1 << 19
-# These have the same values as what statvfs tells: a mount must keep them where a container has locked them.
-_KEPT = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | 8
-
-# Looked up before any fork: nothing may be loaded between fork and exec.
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_UNSHARE = _LIBC.unshare
-_MOUNT = _LIBC.mount
-_MOUNT.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +47,8 @@ class Identity:
     install: str
     base: str = ""
     mounts: tuple[tuple[str, str, bool], ...] = ()
+    #: It is codex-agent, run by a helper of root's, in a network namespace of its own.
+    alone: bool = False
 
     def give(self, outer: Layout, workspace: str) -> None:
         """Make the agent's folder and the copy belong to the throw-away user."""
@@ -114,14 +105,13 @@ class Entry:
     def __call__(self) -> None:
         step = "a mount namespace"
         try:
-            _checked(_UNSHARE(_CLONE_NEWNS))
-            _checked(_MOUNT(b"none", b"/", None, _MS_REC | _MS_SLAVE, None))
+            kernel.detach_mounts()
             # Opened first: the sources may lie below the neutral folder.
             sources = [os.open(source, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW) for source, *_rest in self._mounts]
             step = f"a mount at {self._identity.base}"
-            _checked(_MOUNT(b"tmpfs", self._identity.base.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=0755,size=64k"))
+            kernel.mount(b"tmpfs", self._identity.base.encode(), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=0755,size=64k")
             step = "a /tmp of its own"
-            _checked(_MOUNT(b"tmpfs", b"/tmp", b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=1777,size=16m"))
+            kernel.mount(b"tmpfs", b"/tmp", b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=1777,size=16m")
             mask = os.umask(0o022)
             os.mkdir(self._identity.run_dir)
             for source, (_outside, target, read_only, lone) in zip(sources, self._mounts):
@@ -130,10 +120,8 @@ class Entry:
                     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
                 else:
                     os.mkdir(target)
-                _checked(_MOUNT(b"/proc/self/fd/%d" % source, target, None, _MS_BIND, None))
+                kernel.bind(source, target, read_only)
                 os.close(source)
-                flags = os.statvfs(target).f_flag & _KEPT | _MS_NOSUID | _MS_NODEV | (_MS_RDONLY if read_only else 0)
-                _checked(_MOUNT(None, target, None, _MS_BIND | _MS_REMOUNT | flags, None))
             os.umask(mask)
             step = f"its workspace {self._identity.workspace}"
             os.chdir(self._identity.workspace)
@@ -151,12 +139,6 @@ class Entry:
             return os.read(self._read, 4096).decode("utf-8", "replace")
         except BlockingIOError:
             return ""
-
-
-def _checked(result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def own(path: str, uid: int, gid: int) -> None:

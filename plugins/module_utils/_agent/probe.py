@@ -17,7 +17,7 @@ from .._trail.redaction import Redactor
 from . import disk
 from .folder import remove
 from .process import never
-from .request import AgentRequest
+from .request import AgentRequest, Helpers
 from .run import run_agent
 
 _SCRIPT = r"""
@@ -42,18 +42,18 @@ note done
 """
 
 
-def probe(codex_path: str, scratch_dir: str) -> list[str]:
+def probe(codex_path: str, scratch_dir: str, helpers: Helpers | None = None) -> list[str]:
     """What did not hold, in words; empty when the sandbox is sound."""
     folder = tempfile.mkdtemp(prefix="probe-", dir=scratch_dir)
     try:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            return _probe(codex_path, folder, listener)
+            return _probe(codex_path, folder, listener, helpers)
     finally:
         remove(folder)
 
 
-def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
+def _probe(codex_path: str, folder: str, listener: socket.socket, helpers: Helpers | None) -> list[str]:
     workspace, outside = os.path.join(folder, "workspace"), os.path.join(folder, "outside")
     canary, written = os.path.join(outside, "canary"), os.path.join(outside, "written")
     os.mkdir(workspace, 0o700)
@@ -79,6 +79,7 @@ def _probe(codex_path: str, folder: str, listener: socket.socket) -> list[str]:
         requests=10,
         cassette=_cassette(head + _SCRIPT),
         cassette_mode="replay",
+        helpers=helpers,
     )
     result = run_agent(request, Redactor(), never, token=token)
     findings = _read(os.path.join(workspace, "findings")).splitlines()

@@ -28,6 +28,15 @@ class Provider:
 
 
 @dataclasses.dataclass(frozen=True)
+class Helpers:
+    """Root's programs that run and end the agent on a provisioned host. ``runs`` is the folder in which run folders lie."""
+
+    runs: str
+    agent_run: str
+    agent_stop: str
+
+
+@dataclasses.dataclass(frozen=True)
 class AgentRequest:
     """One run of ``codex exec``.
 
@@ -36,6 +45,7 @@ class AgentRequest:
     ``CODEX_HOME/AGENTS.md``. ``output_schema`` is already in the provider's strict form. ``timeout`` is in seconds for the
     whole run, ``tokens`` limits the total tokens and ``requests`` the model requests of the run. ``provider`` is ``None``
     only in replay, where ``cassette`` holds the parsed cassette. ``cassette_mode`` is ``off``, ``record`` or ``replay``.
+    With ``helpers`` Codex is run by them, as another user; ``workspace`` is then ``run_dir/workspace``.
     """
 
     run_dir: str
@@ -53,6 +63,7 @@ class AgentRequest:
     provider: Provider | None = None
     cassette: dict[str, t.Any] | None = None
     cassette_mode: str = "off"
+    helpers: Helpers | None = None
 
 
 @dataclasses.dataclass

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import socket
 import subprocess
 import time
 import typing as t
@@ -21,6 +23,9 @@ from .events import EventStream
 from .family import Family
 from .listener import listen
 from .request import AgentRequest, AgentResult
+
+if t.TYPE_CHECKING:
+    from .helped import Helped
 
 cleanup = folder.cleanup
 _VERDICT = "\0verdict"
@@ -71,17 +76,14 @@ def run_agent(
     token = token or os.urandom(24).hex()
     key = request.provider.api_key if request.provider is not None else None
     masks = _Masks(redactor, [value for value in (token, key) if value])
-    with disk.watched(request.run_dir):
-        outer = folder.prepare(request)
-    who = identity.choose(request.codex_path, outer, request.run_dir, request.workspace)
     version = codex_version(request.codex_path)
     deadline = started + request.timeout
     ending = Ending(events=EventStream())
     absent = folder.absent_mount_points(request.workspace)
     conversation = None
-    with listen() as listener, Family() as family:
+    with contextlib.ExitStack() as held:
+        child, family, who, listener = _begun(request, token, ending, cancelled, deadline, held)
         try:
-            child = _start(request, outer, who, listener.getsockname()[1], token, family, ending)
             from .conversation import Conversation
 
             with disk.watched(request.run_dir):
@@ -100,6 +102,32 @@ def run_agent(
     result.codex_version = version
     result.duration = round(time.monotonic() - started, 3)
     return result
+
+
+def _begun(
+    request: AgentRequest, token: str, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float, held: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes] | None, Family | Helped, identity.Identity, socket.socket]:
+    """Start Codex, by a helper or by ourselves: its process (or ``None``, and a reason in *ending*), and what belongs to it."""
+    if request.helpers is not None:
+        from .helped import begun
+
+        started = held.enter_context(begun(request, token, cancelled, deadline))
+        if started is not None:
+            return started[0].child, *started
+        ending.cancelled = cancelled()
+        ending.timed_out = ending.cancelled is None
+        nowhere = identity.Identity(None, folder.layout_of(request.run_dir), request.workspace, request.run_dir, request.codex_path, "")
+        return None, held.enter_context(Family()), nowhere, held.enter_context(listen())
+    with disk.watched(request.run_dir):
+        outer = folder.prepare(request)
+    who = identity.choose(request.codex_path, outer, request.run_dir, request.workspace)
+    listener, family = held.enter_context(listen()), held.enter_context(Family())
+    try:
+        return _start(request, outer, who, listener.getsockname()[1], token, family, ending), family, who, listener
+    except BaseException:
+        family.end(0.0)
+        who.take_back(request.workspace)
+        raise
 
 
 def _check(request: AgentRequest) -> None:
@@ -159,7 +187,9 @@ def _start(
         os.close(source)
 
 
-def _watch(child: subprocess.Popen[bytes], family: Family, conversation: t.Any, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float) -> None:
+def _watch(
+    child: subprocess.Popen[bytes], family: Family | Helped, conversation: t.Any, ending: Ending, cancelled: t.Callable[[], str | None], deadline: float
+) -> None:
     """Read what Codex says until it ends or has to; then end it with everything it started."""
     ledger = conversation.ledger
     errors = Tail(65536)
@@ -175,8 +205,9 @@ def _watch(child: subprocess.Popen[bytes], family: Family, conversation: t.Any, 
         family.end(process.GRACE if ended is not None else 0.2)
         for fd, sink in sinks.items():
             process.drain(fd, sink)
-    ending.exit_code = child.wait()
     ending.events.close()
     ending.timed_out = ended == process.TIMEOUT
+    ending.verdict = ended == _VERDICT or ledger.verdict is not None
     ending.cancelled = ended if ended not in (None, process.TIMEOUT, _VERDICT) else None
+    family.status(ending)
     ending.stderr = bytes(errors.data[-errors.limit :]).decode("utf-8", "replace")

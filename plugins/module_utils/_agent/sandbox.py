@@ -14,6 +14,9 @@ from .._errors import CodexOpsError
 from .binary import package_dir
 from .ending import SANDBOX_ADVICE
 
+if t.TYPE_CHECKING:
+    from .request import Helpers
+
 #: What programs need of /etc to start at all.
 _ETC = (
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki",
@@ -105,11 +108,12 @@ def _system_mounts() -> list[tuple[str, str, str]]:
     return found
 
 
-def preflight(codex_path: str, scratch_dir: str, stamp_dir: str) -> None:
+def preflight(codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helpers | None = None) -> None:
     """Prove that Codex's sandbox really holds here; at once when that was proved within a day.
 
     :arg scratch_dir: A folder of ours in which a probe may be set up (it is removed again).
     :arg stamp_dir: A folder of ours that remembers the proof.
+    :arg helpers: Who runs the probe, where it is not the caller.
     :raises CodexOpsError: ``sandbox_unavailable``, naming what did not hold and what to do; ``disk_full``.
     """
     from . import stamp
@@ -121,7 +125,7 @@ def preflight(codex_path: str, scratch_dir: str, stamp_dir: str) -> None:
     from .probe import probe
 
     with disk.watched(scratch_dir):
-        broken = probe(codex_path, scratch_dir)
+        broken = probe(codex_path, scratch_dir, helpers)
     if broken:
         raise CodexOpsError(
             "The sandbox does not hold: " + "; ".join(broken) + ".", code="sandbox_unavailable", outcome="sandbox_unavailable", hint=SANDBOX_ADVICE
