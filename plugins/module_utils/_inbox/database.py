@@ -43,8 +43,16 @@ class Database:
         self._inherited: list[sqlite3.Connection] = []
 
     def exists(self) -> bool:
-        """Whether there is anything at the path, or what is left of it."""
-        return os.path.lexists(self.path) or os.path.lexists(self.path + "-wal") or self._known is not None
+        """Whether there is anything at the path, or what is left of it. What cannot be looked at counts: opening it says why."""
+        for path in (self.path, self.path + "-wal"):
+            try:
+                os.lstat(path)
+                return True
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return True
+        return self._known is not None
 
     def close(self) -> None:
         """Let go of the file. The next use opens it again."""

@@ -14,6 +14,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 import pytest
@@ -181,8 +182,37 @@ def test_a_folder_that_is_not_there_is_said_in_words(tmp_path: pathlib.Path) -> 
     error = _refused(lambda: Inbox(str(tmp_path / "none/inbox.sqlite3")).enqueue("disk-report"))
     assert error.code == "inbox_unusable" and "No such file or directory" in str(error)
     (tmp_path / "file").touch()
-    error = _refused(lambda: Inbox(str(tmp_path / "file/inbox.sqlite3")).enqueue("disk-report"))
-    assert error.code == "inbox_unusable" and "Not a directory" in str(error)
+    for error in _every(tmp_path / "file/inbox.sqlite3"):
+        assert error.code == "inbox_unusable" and "Not a directory" in str(error)
+
+
+READER = """
+import os, sys
+from {module} import Inbox
+from {errors} import CodexOpsError
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+for look in (lambda inbox: inbox.jobs(), lambda inbox: inbox.claim("w"), lambda inbox: inbox.counts(), lambda inbox: inbox.get("job")):
+    try:
+        print(look(Inbox(sys.argv[1], owners=range(70000))))
+    except CodexOpsError as error:
+        print(error.code)
+"""
+
+
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_an_inbox_that_may_not_be_read_is_not_taken_for_an_empty_one(which: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        closed = folder / "closed"
+        closed.mkdir()
+        _filled(closed / "inbox.sqlite3")
+        (closed / "inbox.sqlite3" if which == "file" else closed).chmod(0)
+        out, _none = _start(READER, str(closed / "inbox.sqlite3")).communicate(timeout=60)
+        closed.chmod(0o700)
+    assert out.split() == ["inbox_unusable"] * 4
 
 
 FULL = """

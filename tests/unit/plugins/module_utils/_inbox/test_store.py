@@ -157,6 +157,14 @@ def test_what_is_about_something_else_is_another_job(inbox: Inbox, other: tuple[
     assert not inbox.enqueue(slice_, signal, input_=given, now=NOON)[1]
 
 
+def test_the_database_itself_takes_no_second_open_job_about_the_same(inbox: Inbox, tmp_path: pathlib.Path) -> None:
+    job = _add(inbox, "a")
+    inbox.move(job.id, "cancelled", "x", "", NOON)
+    _add(inbox, "a")
+    with sqlite3.connect(tmp_path / "inbox.sqlite3") as database, pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        database.execute("UPDATE jobs SET state = 'pending'")
+
+
 ENQUEUER = """
 import sys
 from {module} import Inbox
@@ -327,6 +335,38 @@ def test_a_retry_does_not_stand_beside_an_open_job_about_the_same(inbox: Inbox) 
     second = _add(inbox, "a")
     error = _refused(lambda: inbox.move(first.id, "pending", "x", "", NOON))
     assert error.code == "job_duplicate" and second.id in str(error)
+
+
+# --- speed ------------------------------------------------------------------------------------------------------------
+
+
+def test_no_step_looks_through_all_jobs(inbox: Inbox) -> None:
+    _add(inbox, "a")
+    asked: list[str] = []
+    connection = inbox._database._connection
+    assert connection is not None
+    connection.set_trace_callback(asked.append)
+    job = _add(inbox, "b", expires_in=10)
+    inbox.enqueue("disk-report", None, "b", now=NOON)
+    inbox.claim("w", NOON)
+    inbox.claim_id(job.id, "w", NOON)
+    inbox.finish(job.id, "w", outcome="provider_unreachable", now=NOON)
+    inbox.move(job.id, "cancelled", "x", "", NOON)
+    inbox.sweep(NOON + 100, keep=1.0)
+    inbox.get(job.id) if inbox.count({"id": job.id}) else None
+    for wanted in ({"state": "pending"}, {"slice": "disk-report"}, {"dedupe_key": "b"}, {"plan": "p"}, {"id": "j"}):
+        inbox.jobs(wanted)
+        inbox.count(wanted)
+    inbox.history(job.id)
+    connection.set_trace_callback(None)
+    questions = [text for text in asked if text.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "INSERT INTO history"))]
+    assert len(questions) > 40
+    for question in questions:
+        for row in connection.execute("EXPLAIN QUERY PLAN " + question):
+            plan = str(row[3])
+            # A partial index holds only the few rows that can be the answer.
+            assert not plan.startswith("SCAN") or any(name in plan for name in ("jobs_ready", "jobs_leased", "jobs_waiting", "CONSTANT")), (plan, question)
+            assert "TEMP B-TREE" not in plan or "IN (" in question, (plan, question)
 
 
 # --- hostile text -----------------------------------------------------------------------------------------------------
