@@ -60,7 +60,24 @@ def _main(argv: t.Sequence[str], home: str | None, prefix: str) -> int:
 def _parsed(argv: t.Sequence[str], prefix: str, home: str | None) -> Asked:
     from .arguments import parse  # pylint: disable=import-outside-toplevel
 
-    return parse(argv, prefix, home)
+    given = parse(argv, prefix, home)
+    _catch_signals()
+    return given
+
+
+def _catch_signals() -> None:
+    """End in order, with a record, from the first moment on. While an agent runs the engine looks after signals itself."""
+    import signal  # pylint: disable=import-outside-toplevel
+
+    def ended(number: int, frame: t.Any) -> t.NoReturn:
+        del frame
+        # Not a KeyboardInterrupt: an operation that has begun records how it ended.
+        raise CodexOpsError(f"Ended by {signal.Signals(number).name}.", code="interrupted", outcome="killed")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup and the like ignore HUP on purpose.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ended)
 
 
 def _work(given: Asked) -> dict[str, t.Any]:

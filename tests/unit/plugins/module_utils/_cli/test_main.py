@@ -27,7 +27,7 @@ Said = tuple[int, str, str]
 
 
 @pytest.fixture(name="run")
-def _run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Said]:
+def _run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> t.Iterator[t.Callable[..., Said]]:
     """Runs codex-ops under a prefix of its own: (status, standard output, standard error)."""
 
     def run(*argv: str) -> Said:
@@ -35,7 +35,10 @@ def _run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> t.Callab
         said = capsys.readouterr()
         return status, said.out, said.err
 
-    return run
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_the_help_names_every_part(run: t.Callable[..., Said]) -> None:
@@ -187,7 +190,9 @@ def test_a_slice_that_is_no_json_is_told(tmp_path: pathlib.Path, text: bytes) ->
 
 
 COMMAND = """
-import sys
+import signal, sys
+# Whoever runs the tests may ignore it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.path[:0] = {path!r}
 from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
 raise SystemExit(main(sys.argv[1:], None, {prefix!r}))
@@ -209,15 +214,16 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: pathlib.Path) -> None
     assert child.returncode in (1, 120)
 
 
-def test_an_interrupt_is_told_in_a_word(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_in_order_and_is_named(tmp_path: pathlib.Path, number: signal.Signals) -> None:
     fifo = tmp_path / "slice.json"
     os.mkfifo(fifo)
     with _start(tmp_path, "plan", str(fifo), stdout=subprocess.PIPE) as child:
         with fifo.open("wb"):
             # It reads now: whoever opens the other end waits for that.
-            child.send_signal(signal.SIGINT)
+            child.send_signal(number)
             _out, err = child.communicate(timeout=30)
-    assert (child.returncode, err) == (1, b"codex-ops: Interrupted.\n")
+    assert (child.returncode, err.decode()) == (1, f"codex-ops: Ended by {number.name}.\n")
 
 
 def test_a_terminal_that_knows_no_unicode_gets_what_it_can_show(tmp_path: pathlib.Path) -> None:
