@@ -10,10 +10,10 @@ three small helpers as root.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pwd
 import stat
+import typing as t
 
 #: Collects, plans, runs the relay. No live file is writable to it.
 OPS = "codex-ops"
@@ -22,8 +22,7 @@ AGENT = "codex-agent"
 _LINKS_AT_MOST = 40
 
 
-@dataclasses.dataclass(frozen=True)
-class Account:
+class Account(t.NamedTuple):
     """A user of this host, by name and numbers."""
 
     name: str
