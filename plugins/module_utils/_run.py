@@ -198,6 +198,9 @@ class Run:
             result.update(outcome=error.outcome, code=error.code, msg=str(error))
             # Then files could not be put back, and the message says which.
             result["changed"] = self.changed or error.code in ("undo_failed", "restore_failed")
+            if self.places.ops is not None and self.places.divided and error.code in ("workspace_unreadable", "workspace_invalid"):
+                name = self.places.ops.name
+                result["msg"] += f" On this host the engine reads it as {name}: let that user read it, for example with setfacl -R -m u:{name}:rX."
             if error.details:
                 result["details"] = error.details
             return result

@@ -119,6 +119,7 @@ class Host:
         self.must("mkdir", "-p", "/opt/codex-ops/test", "/opt/codex-ops/bin")
         self.must("cp", "-r", "/checkout/plugins/module_utils", "/opt/codex-ops/test/codex_ops")
         self.must("sh", "-c", "find /opt/codex-ops/test -name __pycache__ -prune -exec rm -rf {} +; touch /opt/codex-ops/test/codex_ops/__init__.py")
+        self.must(PYTHON, "-I", "-m", "compileall", "-q", "/opt/codex-ops/test")
         self.must("ln", "-s", "test", "/opt/codex-ops/current")
         self.must("ln", "-s", "/opt/codex/bin/codex", "/opt/codex-ops/bin/codex")
         self.must("sh", "-c", "chown -R root:root /opt/codex-ops && chmod -R u=rwX,go=rX /opt/codex-ops")
