@@ -20,6 +20,7 @@ import time
 import typing as t
 
 import callback
+import host_command
 import inbox
 import provider
 import redaction
@@ -213,6 +214,7 @@ BENCHES = (
     redaction.redaction_against_detect_secrets,
     trail.verification_against_sha256sum,
     trail.append_against_fsync,
+    host_command.status_against_python,
     callback.callback_against_none_and_ara,
     inbox.inbox_many_against_few,
 )

@@ -22,6 +22,8 @@ from ansible_collections.day2.codex.plugins.module_utils._cli import texts
 from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
 from ansible_collections.day2.codex.plugins.module_utils._cli.slices import read_json
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._gates.budget import Budget
+from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
 
 Said = tuple[int, str, str]
 
@@ -232,3 +234,32 @@ def test_a_terminal_that_knows_no_unicode_gets_what_it_can_show(tmp_path: pathli
         _out, err = child.communicate(timeout=30)
     assert child.returncode == 2
     assert b"Traceback" not in err and b"\\u4e2d" in err
+
+
+LOADED = """
+import io, sys
+sys.path[:0] = {path!r}
+before = set(sys.modules)
+from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
+sys.stdout = io.StringIO()
+status = main(["status"], None, {prefix!r})
+sys.__stdout__.write(" ".join(sorted(set(sys.modules) - before)))
+raise SystemExit(status)
+"""
+
+
+def test_a_status_loads_only_what_it_needs(tmp_path: pathlib.Path) -> None:
+    """Monitoring asks often. Each of these alone costs a good part of starting Python."""
+    etc, state = tmp_path / "prefix/etc/codex-ops", tmp_path / "prefix/var/lib/codex-ops"
+    etc.mkdir(parents=True)
+    state.mkdir(parents=True)
+    (etc / "policy.json").write_text(json.dumps({"version": 1, "ad_hoc": "category"}), "utf-8")
+    Inbox(str(state / "inbox.sqlite3")).enqueue("inbox", None, "one")
+    Budget(str(state / "budget.sqlite3")).reserve("20260115T031500Z-9f86d081", 1, 10, 10, 1.0)
+    script = LOADED.format(path=[path for path in sys.path if path], prefix=str(tmp_path / "prefix"))
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert any(name.endswith("_cli.status") for name in loaded)
+    for name in ("argparse", "dataclasses", "inspect", "difflib", "jsonschema", "subprocess", "shutil", "ssl", "socket", "tempfile", "threading"):
+        assert name not in loaded, name
