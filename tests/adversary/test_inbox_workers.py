@@ -80,7 +80,7 @@ def test_fifty_workers_that_are_killed_at_random_do_each_job_once(folder: pathli
     workers = {number: start(number) for number in range(WORKERS)}
     killed, wrong = 0, []
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while workers and time.monotonic() < until:
             number = chance.choice(sorted(workers))
             process = workers[number]
