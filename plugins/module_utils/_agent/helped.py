@@ -42,13 +42,13 @@ class Helped:
         self._id = os.path.relpath(os.path.realpath(request.run_dir), os.path.realpath(self._helpers.runs))
         self._ours, theirs = socket.socketpair()
         self._said = b""
+        self._silent = False
         with theirs:
             self.child = subprocess.Popen(
                 [_SUDO, "-n", self._helpers.agent_run], cwd="/", env=_ENVIRONMENT, stdin=theirs.fileno(),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, close_fds=True, start_new_session=True,
             )  # fmt: skip
         self.survivors: list[int] = []
-        self.exit_code: int | None = None
 
     def start(self, cancelled: t.Callable[[], str | None], deadline: float) -> tuple[str, socket.socket] | None:
         """(the folder in which the agent sees its own, the relay's socket); ``None`` when the run was cancelled before.
@@ -94,7 +94,6 @@ class Helped:
 
         :raises CodexOpsError: ``copy_lost``: the agent ended well, and what it did is not to be had.
         """
-        self.child.wait()
         if ending.timed_out or ending.cancelled is not None or ending.verdict:
             return
         found = self._last_word()
@@ -117,29 +116,18 @@ class Helped:
         os.rename(os.path.join(self._request.run_dir, _RETURNED), self._request.workspace)
 
     def _last_word(self) -> dict[str, t.Any]:
-        data = b""
-        self._ours.settimeout(_PATIENCE)
-        with contextlib.suppress(OSError):
-            while len(data) < 65536:
-                piece = self._ours.recv(65536)
-                if not piece:
-                    break
-                data += piece
+        self._gone(_PATIENCE)
         try:
-            found = json.loads(data[1:]) if data[:1] == b"D" else {}
+            found = json.loads(self._said[1:]) if self._said[:1] == b"D" else {}
         except ValueError:
             found = {}
         return found if isinstance(found, dict) else {}
 
     def end(self, grace: float) -> None:
         """Have the helper end everything; it needs no grace."""
-        if self.child.poll() is not None:
-            return
         with contextlib.suppress(OSError):
             self._ours.shutdown(socket.SHUT_WR)
-        if grace > 0 and self._gone(grace):
-            return
-        if self._gone(_PATIENCE):
+        if self._gone(grace + _PATIENCE):
             return
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             subprocess.run(
@@ -150,9 +138,27 @@ class Helped:
             self.survivors = [self.child.pid]
 
     def _gone(self, seconds: float) -> bool:
-        # What the helper still says must not hold it up, and nobody reads it any more.
+        """Whether the helper and everything below it ended within *seconds*.
+
+        The helper and the first process of the agent's namespace hold the other end of the sockets: when that is closed, neither
+        lives. sudo alone tells nothing: codex-ops may kill it.
+        """
+        until = time.monotonic() + seconds
+        while not self._silent:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            self._ours.settimeout(left)
+            try:
+                piece = self._ours.recv(65536)
+            except socket.timeout:
+                return False
+            except OSError:
+                piece = b""
+            self._silent = not piece
+            self._said = (self._said + piece)[:65536]
         try:
-            self.child.wait(seconds)
+            self.child.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             return False
         return True
