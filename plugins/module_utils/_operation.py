@@ -64,6 +64,9 @@ def operate(options: Options, order: Order, *, helper: bool = False) -> dict[str
     if not helper and order.state != "rolled_back" and wanted(options.prefix):
         return as_ops(options.prefix, options.ansible, lambda: operate(options, order))
     run = Run(options, "slice")
+    run.inputs = order.inputs
+    if order.job_id is not None:
+        run.facts["job_id"] = order.job_id
     given = order.document if isinstance(order.document, dict) else {}
     run.facts["input"] = {
         "state": order.state,

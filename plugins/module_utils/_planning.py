@@ -30,7 +30,8 @@ def _narrowed(option: int | None, limit: int) -> int:
 
 
 def _fingerprint(run: Run, slice_: Slice, version: str, base_sha256: str, actions: t.Sequence[str]) -> str:
-    return _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base_sha256, actions=list(actions))
+    more = {} if run.inputs is None else {"inputs": run.inputs}
+    return _agent_step.fingerprint(run, version, slice=slice_.sha256, base=base_sha256, actions=list(actions), **more)
 
 
 def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
@@ -72,7 +73,7 @@ def make_plan(run: Run, slice_: Slice, order: Order, base: t.Any) -> tuple[dict[
             codex_path=codex_path,
             workspace=copy,
             writable=True,
-            prompt=prompts.slice_prompt(slice_),
+            prompt=prompts.exec_prompt(prompts.slice_prompt(slice_), run.redactor.data(run.inputs)),
             contract=prompts.slice_contract(slice_),
             schema=schema,
             timeout=_narrowed(run.options.timeout, slice_.limits["timeout"]),
@@ -176,7 +177,7 @@ def _judge(
         validation=result["validation"],
         replayed=result["replayed"],
         policy_sha256=run.rules.sha256,
-        requested_by=names(),
+        requested_by=sorted({*names(), *order.requested_by}),
         actions=actions,
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )

@@ -57,6 +57,8 @@ class Run:
         self.warnings: list[str] = []
         #: What is known of the result so far: an error later on does not lose the agent's part of it.
         self.partial: dict[str, t.Any] = {}
+        #: Text from outside that goes with the task, such as a job's signal.
+        self.inputs: t.Any = None
         #: Whether the host changed by now, whatever happens later.
         self.changed = False
         self._folder = RunFolder(self.places, self.id)

@@ -46,6 +46,11 @@ def work(options: Options, job_id: str | None) -> dict[str, t.Any]:
     :returns: the result of the slice, with ``job`` as it is afterwards. Outcome ``unchanged`` and code ``no_job`` where nothing is due.
     :raises CodexOpsError: ``job_not_found``, ``job_state``, outcome ``busy``, one of the inbox's own, or when nothing could be recorded.
     """
+    from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
+
+    if wanted(options.prefix):
+        # The inbox belongs to codex-ops, and so does whoever holds a job of it.
+        return as_ops(options.prefix, options.ansible, lambda: work(options, job_id))
     places = Places(options.prefix)
     stopped = _stopped(places)
     if stopped is not None:
@@ -173,10 +178,22 @@ def _promote(options: Options, inbox: Inbox) -> None:
 
 def decided(options: Options, plan_id: str) -> list[str]:
     """Move the jobs on whose plan people have just decided. The IDs of those that moved."""
-    places = Places(options.prefix)
-    if not os.path.exists(places.inbox):
+    return _as_owner(options, lambda: _decided(options, plan_id))
+
+
+def _as_owner(options: Options, look: t.Callable[[], list[str]]) -> list[str]:
+    """The jobs that *look* moves, as the user to whom the inbox belongs."""
+    from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
+
+    if not os.path.exists(Places(options.prefix).inbox):
         return []
-    inbox, moved = _inbox(places), []
+    if wanted(options.prefix):
+        return list(as_ops(options.prefix, options.ansible, lambda: {"jobs": look()})["jobs"])
+    return look()
+
+
+def _decided(options: Options, plan_id: str) -> list[str]:
+    inbox, moved = _inbox(Places(options.prefix)), []
     try:
         for job in inbox.jobs({"state": "awaiting_approval", "plan": plan_id}, _LOOK):
             _promoted(options, inbox, job)
@@ -189,10 +206,11 @@ def decided(options: Options, plan_id: str) -> list[str]:
 
 def taken_back(options: Options, run_id: str) -> list[str]:
     """Say in the inbox that the run *run_id* was rolled back. The IDs of its jobs."""
-    places = Places(options.prefix)
-    if not os.path.exists(places.inbox):
-        return []
-    inbox, moved = _inbox(places), []
+    return _as_owner(options, lambda: _taken_back(options, run_id))
+
+
+def _taken_back(options: Options, run_id: str) -> list[str]:
+    inbox, moved = _inbox(Places(options.prefix)), []
     try:
         for job in inbox.jobs({"state": "applied"}, _LOOK):
             if run_id in job.run_ids:
