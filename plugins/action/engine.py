@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.plugin_utils._pack import packed
+from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
 
 
 class ActionModule(ActionBase):
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
         return result
 
     def _module(self, args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
-        answer: dict[str, t.Any] = self._execute_module(module_name="day2.codex.engine", module_args=args, task_vars=task_vars)
+        answer: dict[str, t.Any] = self._execute_module(module_name="day2.codex.engine", module_args=args, task_vars=quiet(task_vars))
         # It is long, and says nothing that the digest does not.
         answer.get("invocation", {}).get("module_args", {}).pop("_manifest", None)
         return answer

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import AgentActionBase
+from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
 
 
 class ActionModule(AgentActionBase):
@@ -26,7 +27,8 @@ class ActionModule(AgentActionBase):
         del tmp
         self._introduce(task_vars or {})
         try:
-            answer = self._execute_module(module_name="day2.codex.job", module_args=dict(self._task.args), task_vars=task_vars, wrap_async=self._task.async_val)
+            args = dict(self._task.args)
+            answer = self._execute_module(module_name="day2.codex.job", module_args=args, task_vars=quiet(task_vars), wrap_async=self._task.async_val)
             result.update(self._without_secrets(answer))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import AgentActionBase
+from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
 
 
 class ActionModule(AgentActionBase):
@@ -27,7 +28,7 @@ class ActionModule(AgentActionBase):
         self._introduce(task_vars or {})
         try:
             name = f"day2.codex.{self.module}"
-            answer = self._execute_module(module_name=name, module_args=dict(self._task.args), task_vars=task_vars, wrap_async=self._task.async_val)
+            answer = self._execute_module(module_name=name, module_args=dict(self._task.args), task_vars=quiet(task_vars), wrap_async=self._task.async_val)
             result.update(Redactor().data(answer))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)

@@ -25,6 +25,7 @@ from ansible_collections.day2.codex.plugins.module_utils._result import failure
 from ansible_collections.day2.codex.plugins.module_utils._shown import planned_patch
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 from ansible_collections.day2.codex.plugins.plugin_utils._audit import caller
+from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
 
 try:
     # Here, and not where it is used: Ansible loads an action plugin once and then forks for each task.
@@ -237,7 +238,7 @@ class AgentActionBase(ActionBase):
             record_to = self._cassette(args)
             self._introduce(task_vars or {})
             answer = self._execute_module(
-                module_name=f"day2.codex.{self.module}", module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
+                module_name=f"day2.codex.{self.module}", module_args=args, task_vars=quiet(task_vars), wrap_async=self._task.async_val
             )
             recorded = answer.pop("_recorded", None)
             result.update(_masked(answer, redactor))

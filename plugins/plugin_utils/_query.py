@@ -13,6 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
+from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
 
 try:
     # Here, and not where it is used: Ansible loads an action plugin once and then forks for each task.
@@ -77,7 +78,7 @@ class QueryActionBase(ActionBase):
                 query = str(query)
                 compiled = _compiled(query)
             name = f"day2.codex.{self.module}"
-            answer = self._execute_module(module_name=name, module_args=args, task_vars=task_vars, wrap_async=self._task.async_val)
+            answer = self._execute_module(module_name=name, module_args=args, task_vars=quiet(task_vars), wrap_async=self._task.async_val)
             if isinstance(answer.get(self.rows), list):
                 redactor = Redactor()
                 answer[self.rows] = [self._redacted(redactor, row) for row in answer[self.rows]]
