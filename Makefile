@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test test-hosts lint docs bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -13,6 +13,9 @@ demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 
 test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit runs one
 	@scripts/test $(ONLY)
+
+test-hosts: ## Test users, root's helpers and sudo on throw-away hosts (as root)
+	@scripts/test-hosts
 
 lint: ## Run only the static checks
 	@scripts/test lint

@@ -59,6 +59,13 @@ def fits(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any]:
 
     if stored["host_id"] != host_id():
         _stale(f"The plan {stored['id']} was made on another host.", "plan_foreign")
+    if (stored["workspace"], stored["slice_sha256"]) != (slice_.workspace, slice_.sha256):
+        raise CodexOpsError(
+            f"The plan {stored['id']} is damaged: its workspace or digest is not that of the slice in it.",
+            code="plan_damaged",
+            outcome="rejected",
+            hint="Make a new plan; this one cannot be trusted.",
+        )
     if plans.is_spent(run.places.run_dir(stored["id"])):
         _stale(f"The plan {stored['id']} was used before. A plan is used once.", "plan_spent")
     check_base(run, slice_, stored)

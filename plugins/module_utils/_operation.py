@@ -235,6 +235,10 @@ def _through_the_gate(run: Run, slice_: Slice, stored: dict[str, t.Any], result:
     from . import _gating as gating  # pylint: disable=import-outside-toplevel
 
     run.partial = result
+    if run.places.privileged:
+        from ._handing import check_again  # pylint: disable=import-outside-toplevel
+
+        check_again(run, slice_, stored)
     refused = gating.closed(run, slice_, stored)
     if refused is not None and refused["outcome"] == "awaiting_approval" and run.places.divided and not fresh and not run.options.check:
         # What people told root, only root knows.
@@ -247,10 +251,6 @@ def _through_the_gate(run: Run, slice_: Slice, stored: dict[str, t.Any], result:
         return {**result, "_hand_over": True}
     from . import _applying as applying  # pylint: disable=import-outside-toplevel
 
-    if run.places.privileged:
-        from ._handing import check_again  # pylint: disable=import-outside-toplevel
-
-        check_again(run, slice_, stored)
     result.update(applying.apply_plan(run, slice_, stored))
     if result["outcome"] == "applied":
         from ._planning import remember_applied  # pylint: disable=import-outside-toplevel

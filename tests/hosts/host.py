@@ -69,6 +69,9 @@ class Host:
         with open(f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children", encoding="ascii") as stream:
             self.pid = int(stream.read().split()[0])
 
+    #: The policy that was put into force last.
+    policy_text = ""
+
     def __enter__(self) -> Host:
         return self
 
@@ -140,7 +143,8 @@ class Host:
 
     def policy(self, policy: dict[str, t.Any]) -> None:
         """Put the policy into force."""
-        self.write("/etc/codex-ops/policy.json", json.dumps(policy))
+        self.policy_text = json.dumps(policy)
+        self.write("/etc/codex-ops/policy.json", self.policy_text)
 
     def provision(self) -> None:
         """Everything."""
