@@ -135,6 +135,7 @@ def ask_agent(
     try:
         answer = run_agent(request, run.redactor, run.cancelled, os.path.join(run.folder, "transcript.jsonl"))
         # What an engine that died had reserved stays counted in full: nobody knows what it used.
+        run.facts["command"]["argv"] = answer.argv
         budget.settle(run.id, answer.usage["total_tokens"])
     finally:
         cleanup(run.folder)

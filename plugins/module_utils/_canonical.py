@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import typing as t
 
 
@@ -24,3 +25,17 @@ def canonical(value: t.Any) -> bytes:
 def digest(value: t.Any) -> str:
     """The SHA-256 of :func:`canonical`, in hexadecimal."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of the content of the file *path*, which is no link.
+
+    :raises OSError: when it cannot be read.
+    """
+    found = hashlib.sha256()
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as handle:
+        while True:
+            block = handle.read(1 << 20)
+            if not block:
+                return found.hexdigest()
+            found.update(block)

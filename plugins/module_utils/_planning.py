@@ -21,7 +21,7 @@ from ._options import Order
 from ._places import host_id
 from ._record import names
 from ._run import Run
-from ._shown import capped, planned_patch, refused_patch
+from ._shown import capped, counted, planned_patch, refused_patch
 from ._trail import memory
 
 
@@ -142,6 +142,7 @@ def _judge(
     changes = change.changes(base, slice_.workspace, copy)
     rendered = patch.render(changes, scratch=run.folder)
     result["patch"] = refused_patch(rendered.text, run.redactor)
+    run.facts["diff"] = counted(changes, rendered)
     result["report"] = read_report(result["message"], schema, truncated=truncated)
     actions = _acting.proposed(result["report"])
     violations = check_change(slice_, changes, base.files, rendered.added + rendered.removed, run.redactor.find) + _acting.breaches(actions, allowed)

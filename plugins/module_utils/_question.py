@@ -108,9 +108,11 @@ def _asked(run: Run, question: Question, codex_path: str, copy: str, base: t.Any
 
 
 def _patch(run: Run, question: Question, base: t.Any, copy: str) -> str:
-    from ._shown import refused_patch  # pylint: disable=import-outside-toplevel
+    from ._shown import counted, refused_patch  # pylint: disable=import-outside-toplevel
     from ._workspace import change, patch, tree  # pylint: disable=import-outside-toplevel
 
     empty = base if base is not None else tree.Snapshot({}, {}, [])
     changes = change.changes(empty, question.workspace or copy, copy)
-    return refused_patch(patch.render(changes, scratch=run.folder).text, run.redactor)
+    rendered = patch.render(changes, scratch=run.folder)
+    run.facts["diff"] = counted(changes, rendered)
+    return refused_patch(rendered.text, run.redactor)

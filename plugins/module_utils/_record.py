@@ -60,15 +60,17 @@ def make(
     check_mode: bool,
     facts: dict[str, t.Any],
     result: dict[str, t.Any],
-    kept: str,
+    kept: t.Sequence[dict[str, t.Any]],
 ) -> dict[str, t.Any]:
     """One record, without its place in the chain.
 
     :arg facts: ``input``, ``command`` and ``rollback`` as far as they are known.
-    :arg kept: Where the patch is kept, if there is one.
+    :arg kept: The files that were kept of the run: ``path`` and ``sha256`` of each.
     """
     job_id, user = _caller()
     patch, plan = str(result.get("patch") or ""), result.get("plan") or {}
+    # A change that was rejected is no plan, and is counted all the same.
+    counts = plan or facts.get("diff") or {}
     digest = plan.get("patch_sha256") or (hashlib.sha256(patch.encode("utf-8", "surrogatepass")).hexdigest() if patch else None)
     return {
         "phase": phase,
@@ -83,11 +85,12 @@ def make(
         "result": {key: result[key] for key in _RESULT if key in result},
         "diff": {
             "sha256": digest,
-            "files": plan.get("files", []),
-            "added": plan.get("added", 0),
-            "removed": plan.get("removed", 0),
-            "kept": kept if patch else None,
+            "files": counts.get("files", []),
+            "added": counts.get("added", 0),
+            "removed": counts.get("removed", 0),
+            "kept": next((file["path"] for file in kept if file["path"].endswith("/patch.diff")), None),
         },
+        "kept": list(kept),
         "approval": facts.get("approval"),
         "rollback": facts["rollback"],
         "usage": result.get("usage", NO_USAGE),

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import time
+import typing as t
 
 from ._errors import CodexOpsError
 from ._places import Places
@@ -23,7 +24,8 @@ _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 def _due(path: str) -> bool:
     """Whether a day has passed since this was last done; then it counts as done now."""
     with contextlib.suppress(OSError):
-        if time.time() - os.stat(path, follow_symlinks=False).st_mtime < _DAY:
+        # A stamp that lies ahead was written by a clock that was set back since.
+        if 0 <= time.time() - os.stat(path, follow_symlinks=False).st_mtime < _DAY:
             return False
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -42,8 +44,8 @@ def _expired(folder: str, before: float) -> list[str]:
     return found
 
 
-def prune(places: Places, days: int) -> None:
-    """Once a day: begin a new segment of a long log, and remove what is older than *days* (0 keeps everything).
+def prune(places: Places, retention: t.Callable[[], int]) -> None:
+    """Once a day: begin a new segment of a long log, and remove what is older than *retention* says in days (0 keeps everything).
 
     Removed are the folders of runs (patch, transcript, report, plan), the backups by which they could be rolled back, and remembered
     results. An unfinished apply keeps its backup. What cannot be removed now is tried again tomorrow.
@@ -55,6 +57,7 @@ def prune(places: Places, days: int) -> None:
         from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
 
         rotate(places.log, MAX_LOG)
+        days = retention()
         if days <= 0:
             return
         before = time.time() - days * _DAY

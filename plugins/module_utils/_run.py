@@ -17,6 +17,7 @@ import typing as t
 from ._errors import CodexOpsError
 from ._options import Options
 from ._outcomes import FAILED, NO_USAGE
+from ._own_words import RECORD, RESULT, restored
 from ._places import Places
 from ._retention import prune
 from ._runs import RunFolder, sweep, write_private
@@ -24,6 +25,8 @@ from ._secrets import known_secrets, read_key, redaction_key
 from ._shown import planned_patch, readable
 from ._trail.redaction import Redactor
 
+#: What is kept in a run's folder.
+_KEPT = ("patch.diff", "report.json", "transcript.jsonl")
 #: Where a model is asked when neither the task nor the policy names a provider.
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
@@ -185,14 +188,30 @@ class Run:
             check_mode=self.options.check,
             facts=self.facts,
             result=result,
-            kept=os.path.join(self.places.run_dir(self.id), "patch.diff"),
+            kept=self._kept() if phase == "outcome" else [],
         )
         copy = None
         if not self.places.own:
             from ._trail.sink import syslog  # pylint: disable=import-outside-toplevel
 
             copy = syslog
-        return log.append(self.places.log, self.redactor.data(record), copy)
+        return log.append(self.places.log, restored(self.redactor.data(record), record, RECORD), copy)
+
+    def _kept(self) -> list[dict[str, t.Any]]:
+        """The files that were kept of this run, each by its digest: whoever changes one later is found out."""
+        from ._canonical import file_digest  # pylint: disable=import-outside-toplevel
+
+        found = []
+        for name in _KEPT:
+            path = os.path.join(self.places.run_dir(self.id), name)
+            with contextlib.suppress(OSError):
+                found.append({"path": path, "sha256": file_digest(path)})
+        return found
+
+    def _retention(self) -> int:
+        """Days for which runs are kept: as long as the task says, and no shorter than the policy does. 0 is for ever."""
+        days = self.options.retention
+        return 0 if days <= 0 else max(days, self.rules.retention_days)
 
     def _failure(self, error: BaseException) -> dict[str, t.Any]:
         result = {**self.partial, "changed": self.changed}
@@ -231,7 +250,7 @@ class Run:
 
     def _recorded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         self.intend(self.kind)
-        prune(self.places, self.options.retention)
+        prune(self.places, self._retention)
         swept = sweep(self.places)
         if swept:
             self.warnings.append(f"What a run that died had left was removed ({', '.join(swept[:5])}).")
@@ -259,7 +278,8 @@ class Run:
         }
         # Line by line: masking it as one text could hide lines of it.
         patch = planned_patch(str(result.pop("patch", "")), self.redactor)
-        raw = self.redactor.data({**defaults, **result})
+        plain = {**defaults, **result}
+        raw = restored(self.redactor.data(plain), plain, RESULT)
         result = {key: value if key in ("report", "_recorded") else readable(value) for key, value in raw.items()}
         result["patch"] = patch
         result["failed"] = result["outcome"] in FAILED

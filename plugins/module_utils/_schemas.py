@@ -233,6 +233,12 @@ SCHEMAS = {
     }
    }
   },
+  "retention_days": {
+   "description": "For how many days what was kept of a run stays at least, whatever a task's retention says.",
+   "type": "integer",
+   "minimum": 1,
+   "maximum": 36500
+  },
   "approval": {
    "description": "What every approval has to keep to.",
    "type": "object",

@@ -14,6 +14,8 @@ from ._workspace.escape import escape
 
 #: Violations that a result lists. Their number is always said.
 MAX_VIOLATIONS = 100
+#: Files of a change that a record names.
+MAX_COUNTED = 200
 
 _HEADER = "diff --git "
 _BEGIN, _END = "-----BEGIN ", "-----END "
@@ -76,3 +78,9 @@ def capped(violations: t.Sequence[t.Any]) -> list[dict[str, t.Any]]:
     if len(violations) > MAX_VIOLATIONS:
         listed.append({"code": "more", "path": "", "line": None, "detail": f"and {len(violations) - MAX_VIOLATIONS} more"})
     return t.cast("list[dict[str, t.Any]]", readable(listed))
+
+
+def counted(changes: t.Sequence[t.Any], rendered: t.Any) -> dict[str, t.Any]:
+    """What a record says of a change: its files, at most :data:`MAX_COUNTED` by name, and its lines."""
+    files = [{"path": change.path, "operation": change.operation} for change in changes[:MAX_COUNTED]]
+    return {"files": files, "added": rendered.added, "removed": rendered.removed}

@@ -75,7 +75,7 @@ class AgentResult:
     a program. ``message`` is the agent's final message; ``message_truncated`` says that it was longer than what is kept.
     ``commands`` holds every tool call in order, as ``command``, ``status`` (``completed``, ``failed``, ``denied``),
     ``exit_code`` and ``reason``; as root their paths are those that the agent saw (/mnt/codex-ops/workspace).
-    ``duration`` is in seconds. ``cassette`` is what was recorded, redacted.
+    ``argv`` is how Codex was started, in the paths that it sees. ``duration`` is in seconds. ``cassette`` is what was recorded, redacted.
     """
 
     outcome: str
@@ -90,3 +90,4 @@ class AgentResult:
     replayed: bool = False
     warnings: list[str] = dataclasses.field(default_factory=list)
     message_truncated: bool = False
+    argv: list[str] = dataclasses.field(default_factory=list)

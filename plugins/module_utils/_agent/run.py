@@ -100,6 +100,7 @@ def run_agent(
             if conversation is not None:
                 conversation.close()
     result.codex_version = version
+    result.argv = config.command_line(who.codex_path, who.layout, who.workspace, schema=request.output_schema is not None)
     result.duration = round(time.monotonic() - started, 3)
     return result
 

@@ -59,7 +59,7 @@ class Policy(t.NamedTuple):
     """What a policy says, with the built-in defaults where it says nothing.
 
     ``path`` is where it was read; ``sha256`` the digest of the document; ``categories`` maps to (autonomy, approvals);
-    ``max_age`` is in seconds.
+    ``max_age`` is in seconds; ``retention_days`` is what runs are kept for at least.
     """
 
     path: str
@@ -74,6 +74,7 @@ class Policy(t.NamedTuple):
     forbidden: Forbidden
     people: t.Mapping[str, tuple[str, ...]]
     max_age: int
+    retention_days: int
 
 
 def load(path: str, owners: t.Collection[int]) -> Policy:
@@ -159,6 +160,7 @@ def _policy(said: dict[str, t.Any], path: str) -> Policy:
         forbidden=parse(said.get("forbidden_paths", ())),
         people={name: tuple(names) for name, names in said.get("people", {}).items()},
         max_age=_seconds(said.get("approval", {}).get("max_age", defaults.MAX_AGE)),
+        retention_days=int(said.get("retention_days", 0)),
     )
 
 

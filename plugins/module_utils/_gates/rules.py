@@ -72,6 +72,11 @@ class Rules:
         """Seconds for which an approval counts at most."""
         return min((policy.max_age for policy in self.policies), default=defaults.MAX_AGE)
 
+    @property
+    def retention_days(self) -> int:
+        """Days for which what was kept of a run stays at least."""
+        return max((policy.retention_days for policy in self.policies), default=0)
+
     def action(self, name: str) -> Action | None:
         """The action *name*, if all know it as the same command; the strictest of what they say of it."""
         found = [policy.actions.get(name) for policy in self.policies]

@@ -12,10 +12,13 @@ import fcntl
 import os
 import re
 import stat
+import time
 import typing as t
 
 from .chain import MAX_PIECE, TORN, Link, link
 
+#: Seconds for which other writers and readers are waited for.
+PATIENCE = 60.0
 _BLOCK = 65536
 _READ_BLOCK = 1024 * 1024
 _SHORTEST = 150
@@ -81,6 +84,23 @@ def segment_path(path: str, seq: int) -> str:
     return f"{path}.{seq:012d}"
 
 
+def take(descriptor: int, kind: int) -> None:
+    """Take the lock of the live file. Whoever may read it can hold it up, so nobody is waited for for ever.
+
+    :arg kind: ``fcntl.LOCK_EX`` or ``fcntl.LOCK_SH``.
+    :raises OSError: ``ETIMEDOUT``.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OSError(errno.ETIMEDOUT, f"another process holds its lock for more than {PATIENCE:g} s (lslocks names it)") from None
+        time.sleep(0.002)
+
+
 @contextlib.contextmanager
 def shared(path: str) -> t.Iterator[int | None]:
     """The live file for reading, while nobody writes; ``None`` where there is none."""
@@ -91,7 +111,7 @@ def shared(path: str) -> t.Iterator[int | None]:
             yield None
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            take(descriptor, fcntl.LOCK_SH)
             if not is_at(descriptor, path):
                 continue
             try:

@@ -18,7 +18,7 @@ import os
 import typing as t
 
 from .chain import MAX_LINE, TORN, ZERO, Link, beginning, link, render
-from .files import Part, Tail, is_at, lines, open_regular, parts, segment_path, segments, shared, tail
+from .files import Part, Tail, is_at, lines, open_regular, parts, segment_path, segments, shared, tail, take
 
 _BLOCK = 1024 * 1024
 _MODE = 0o640
@@ -64,7 +64,7 @@ def _locked(path: str, *, create: bool) -> int:
             except FileExistsError:
                 continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            take(descriptor, fcntl.LOCK_EX)
             if is_at(descriptor, path):
                 return descriptor
         except BaseException:

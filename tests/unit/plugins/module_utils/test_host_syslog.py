@@ -38,6 +38,7 @@ for path in /*; do
         esac
     fi
 done
+mkdir -m 1777 "$new/dev/shm"
 for path in null urandom; do
     touch "$new/dev/$path"
     mount --bind "/dev/$path" "$new/dev/$path"
@@ -83,3 +84,54 @@ def test_each_record_of_the_hosts_own_log_goes_to_the_syslog_too(tmp_path: pathl
     assert [json.loads(line)["phase"] for line in found["log"]] == ["intent", "outcome"]
     assert [copy.partition("]: ")[2] for copy in found["copies"]] == (found["log"] if prefix == "/" else [])
     assert not os.listdir(tmp_path)
+
+
+ASK = """
+import json, os, socket, subprocess, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind("/dev/log")
+listener.settimeout(0)
+os.symlink("/proc/self/fd", "/dev/fd")
+for module, arguments in json.loads(sys.argv[1]):
+    command = [sys.argv[2], "localhost", "-i", "localhost,", "-c", "local", "-m", module, "-a", json.dumps(arguments)]
+    command += ["-e", "ansible_python_interpreter=" + sys.executable]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr, check=False)
+said = b""
+try:
+    while True:
+        said += listener.recv(1000000) + b"\\n"
+except BlockingIOError:
+    pass
+sys.stdout.write(json.dumps(said.decode("utf-8", "replace")))
+"""
+
+
+def test_no_option_of_a_task_reaches_the_hosts_syslog(tmp_path: pathlib.Path) -> None:
+    secret = "tulip-harbour-" + os.urandom(8).hex()
+    slice_ = {"name": "inbox", "category": secret, "workspace": "/srv/inbox", "scope": {"include": ["**"]}, "instructions": secret}
+    own: list[tuple[str, dict[str, object]]] = [
+        ("day2.codex.exec", {"prompt": secret, "inputs": {"a": secret}}),
+        ("day2.codex.slice", {"slice": slice_}),
+        ("day2.codex.job", {"slice": "inbox", "input": {"a": secret}}),
+        ("day2.codex.kill_switch", {"state": "engaged", "reason": "drill"}),
+        ("day2.codex.approval", {"plan": "20260115T031500Z-9f86d081", "comment": secret}),
+    ]
+    # Ansible's own modules do tell it: so the test would see.
+    modules = [*own, ("ansible.builtin.stat", {"path": "/seen-by-the-test"})]
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ENTER, "sh", str(tmp_path)]
+    command += [sys.executable, "-c", ASK, json.dumps(modules), str(pathlib.Path(sys.executable).parent / "ansible")]
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "OWN": " ".join(OWN),
+        "HOME": "/srv",
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections"),
+        "ANSIBLE_LOCAL_TEMP": "/srv/tmp",
+        "ANSIBLE_REMOTE_TEMP": "/srv/tmp",
+    }
+    done = subprocess.run(command, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    assert "/seen-by-the-test" in said, done.stderr
+    assert secret not in said
+    assert "codex-ops" in said, "the trail's own copies"

@@ -47,12 +47,12 @@ def test_old_runs_backups_and_memories_go_once_a_day(tmp_path: pathlib.Path) -> 
     pathlib.Path(places.locks, f"run-{os.path.basename(kept[-1])}.lock").write_text("", "utf-8")
     os.mkdir(os.path.join(places.runs, "somebody-elses"))
     kept.append(_aged(os.path.join(places.runs, "somebody-elses")))
-    prune(places, 90)
+    prune(places, lambda: 90)
     assert not [path for path in gone if os.path.lexists(path)]
     assert [path for path in kept if os.path.lexists(path)] == kept
     assert verify.verify(places.log).records == 1
     again = _run(places, places.runs, 6)
-    prune(places, 90)
+    prune(places, lambda: 90)
     assert os.path.exists(again), "once a day"
 
 
@@ -61,7 +61,7 @@ def test_nothing_goes_where_everything_is_to_be_kept(tmp_path: pathlib.Path) -> 
     places.prepare()
     log.append(places.log, {"phase": "outcome"})
     path = _run(places, places.runs, 1)
-    prune(places, 0)
+    prune(places, lambda: 0)
     assert os.path.exists(path)
 
 
@@ -75,5 +75,18 @@ def test_a_link_in_the_place_of_a_run_takes_nothing_else_with_it(tmp_path: pathl
     link = os.path.join(places.runs, "20260101T000009Z-00000009")
     os.symlink(outside, link)
     os.utime(link, (OLD, OLD), follow_symlinks=False)
-    prune(places, 90)
+    prune(places, lambda: 90)
     assert (outside / "file").exists()
+
+
+def test_a_clock_that_was_set_back_does_not_keep_everything(tmp_path: pathlib.Path) -> None:
+    places = Places(str(tmp_path / "prefix"))
+    places.prepare()
+    log.append(places.log, {"phase": "outcome"})
+    path = _run(places, places.runs, 1)
+    stamp = pathlib.Path(places.state, "pruned")
+    stamp.touch()
+    ahead = time.time() + 10 * 86400
+    os.utime(stamp, (ahead, ahead))
+    prune(places, lambda: 90)
+    assert not os.path.exists(path)

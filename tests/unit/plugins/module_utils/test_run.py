@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -15,7 +17,9 @@ import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
+from ansible_collections.day2.codex.plugins.module_utils._outcomes import ALL, FAILED
 from ansible_collections.day2.codex.plugins.module_utils._run import Run
+from ansible_collections.day2.codex.plugins.module_utils._trail import files
 
 KEY = "a-very-secret-provider-key-1"
 
@@ -111,3 +115,39 @@ def test_a_key_file_holds_one_line_of_text(tmp_path: pathlib.Path, content: byte
     path.write_bytes(b"  the-key\n")
     assert _run(tmp_path, api_key_file=str(path)).key == "the-key"
     assert _run(tmp_path, api_key_file=str(path), cassette_mode="replay", cassette={}).key is None
+
+
+@pytest.mark.parametrize("word", sorted(ALL - {"busy"}))
+def test_a_secret_that_is_a_word_of_the_engine_changes_no_verdict(tmp_path: pathlib.Path, word: str) -> None:
+    run = _run(tmp_path, api_key=word)
+    commands = [{"command": word, "status": "denied", "exit_code": None, "reason": word}]
+    result = run.recorded(lambda: {"outcome": word, "code": word, "msg": f"It was {word}.", "commands": commands, "report": {"outcome": word}})
+    assert (result["outcome"], result["code"], result["failed"]) == (word, word, word in FAILED)
+    record = _records(run)[1]
+    assert (record["result"]["outcome"], record["result"]["code"], record["run_id"]) == (word, word, run.id)
+    # What others say is masked all the same.
+    assert word not in (result["msg"], result["commands"][0]["command"], result["report"]["outcome"], record["attempts"][0]["reason"])
+    assert word not in result["msg"]
+
+
+def test_what_is_kept_of_a_run_is_bound_to_its_record_by_digest(tmp_path: pathlib.Path) -> None:
+    run = _run(tmp_path)
+    run.recorded(lambda: {"outcome": "rejected", "code": "x", "msg": "No.", "patch": "--- a\n+++ b\n@@ -0,0 +1 @@\n+x\n", "report": {"status": "ok"}})
+    record = _records(run)[1]
+    kept = {os.path.basename(file["path"]): file for file in record["kept"]}
+    assert sorted(kept) == ["patch.diff", "report.json"]
+    for file in kept.values():
+        assert hashlib.sha256(pathlib.Path(file["path"]).read_bytes()).hexdigest() == file["sha256"]
+    assert record["diff"]["kept"] == kept["patch.diff"]["path"]
+
+
+def test_a_log_that_somebody_holds_up_stops_the_run_before_anything_is_done(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _run(tmp_path)
+    run.places.prepare()
+    pathlib.Path(run.places.log).touch(0o640)
+    monkeypatch.setattr(files, "PATIENCE", 0.2)
+    with open(run.places.log, "rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        with pytest.raises(CodexOpsError) as caught:
+            run.recorded(lambda: pytest.fail("it was done"))
+    assert (caught.value.code, "lslocks" in str(caught.value)) == ("trail_unwritable", True)
