@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An engine that was started as root on a provisioned host works as codex-ops: in a child, which never was anything else since. PRIVATE."""
+"""An engine that was started as root on a provisioned host works as codex-ops: in a child, or for good. PRIVATE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import signal
 import typing as t
 
 from ._errors import CodexOpsError
-from ._identities import become
+from ._identities import Account, become
 from ._places import Places
 
 _BLOCK = 1 << 20
@@ -24,6 +24,24 @@ _POLL_MS = 100
 def wanted(prefix: str) -> bool:
     """Whether work under *prefix* has to be done by codex-ops, and this is root."""
     return Places(prefix).privileged
+
+
+def for_good(prefix: str) -> None:
+    """Become codex-ops where this is root on a provisioned host. Only for a process whose engine everybody can read."""
+    places = Places(prefix)
+    if places.privileged and places.ops is not None:
+        places.prepare()
+        _become(places.ops)
+
+
+def _become(ops: Account) -> None:
+    starter = pwd.getpwuid(os.geteuid()).pw_name
+    become(ops)
+    # Who asked is still who asked: the trail says so, and they may not approve it.
+    os.environ.setdefault("SUDO_USER", starter)
+    os.environ["HOME"] = pwd.getpwuid(ops.uid).pw_dir
+    os.umask(0o077)
+    os.chdir("/")
 
 
 def as_ops(prefix: str, ansible: bool, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
@@ -70,18 +88,12 @@ def _child(places: Places, says: int, work: t.Callable[[], dict[str, t.Any]]) ->
     from ._agent import _proc  # pylint: disable=import-outside-toplevel
 
     parent = os.getppid()
-    starter = pwd.getpwuid(os.geteuid()).pw_name
     if places.ops is None:
         return
-    become(places.ops)
+    _become(places.ops)
     _proc.die_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         return
-    # Who asked is still who asked: the trail says so, and they may not approve it.
-    os.environ.setdefault("SUDO_USER", starter)
-    os.environ["HOME"] = pwd.getpwuid(places.ops.uid).pw_dir
-    os.umask(0o077)
-    os.chdir("/")
     answer: dict[str, t.Any]
     try:
         answer = {"result": work()}

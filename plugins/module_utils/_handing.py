@@ -126,19 +126,42 @@ def adopt(run: Run, plan_id: str) -> None:
             os.close(here)
 
 
+def hand_back(run: Run, plan_id: str) -> None:
+    """Show codex-ops the decisions that root keeps, so that its jobs go on. What becomes of these copies decides nothing."""
+    known, target = _decisions(run.places.run_dir(plan_id)), os.path.join(run.places.plans, plan_id)
+
+    def keep() -> dict[str, t.Any]:
+        folder = os.path.join(target, _APPROVALS)
+        os.makedirs(folder, 0o700, exist_ok=True)
+        here = handles.open_root(folder)
+        for name, text in known.items():
+            if handles.look(here, name) is None:
+                handles.replace_file(here, name, text.encode("utf-8"))
+        return {}
+
+    try:
+        _as_ops(run, keep)
+    except CodexOpsError:
+        run.warnings.append(f"The decision could not be shown to codex-ops in {target}; root has it.")
+
+
 def _collect(folder: str) -> dict[str, t.Any]:
     """Plan and decisions, as codex-ops can read them. Nothing where there is no plan."""
     try:
         plan = _text(os.path.join(folder, "plan.json"), _MAX_PLAN)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    return {"plan": plan, "approvals": _decisions(folder)}
+
+
+def _decisions(folder: str) -> dict[str, str]:
     approvals: dict[str, str] = {}
     where = os.path.join(folder, _APPROVALS)
     if os.path.isdir(where) and not os.path.islink(where):
         for name in sorted(os.listdir(where))[: 2 * _MAX_APPROVALS]:
             if _NAME.fullmatch(name):
                 approvals[name] = _text(os.path.join(where, name), _MAX_APPROVAL)
-    return {"plan": plan, "approvals": approvals}
+    return approvals
 
 
 def _text(path: str, limit: int) -> str:

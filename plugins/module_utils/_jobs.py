@@ -55,6 +55,10 @@ def change(options: Options, request: Request) -> dict[str, t.Any]:
     :returns: the result as the module job documents it.
     :raises CodexOpsError: when nothing was done.
     """
+    from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
+
+    if wanted(options.prefix):
+        return as_ops(options.prefix, options.ansible, lambda: change(options, request))
     run = Run(options, "job")
     run.facts["input"] = {"state": request.state, "job": request.id}
     try:
@@ -262,6 +266,11 @@ def info(prefix: str, wanted: t.Mapping[str, t.Any], *, limit: int, history: boo
     :arg wanted: ``id``, ``states``, ``slice``, ``dedupe_key``, ``plan``, ``since``, ``until``.
     :raises CodexOpsError: ``option_invalid``, or one of the inbox's own.
     """
+    from ._dropping import as_ops  # pylint: disable=import-outside-toplevel
+    from ._dropping import wanted as divided  # pylint: disable=import-outside-toplevel
+
+    if divided(prefix):
+        return as_ops(prefix, False, lambda: info(prefix, wanted, limit=limit, history=history))
     from ._inbox.job import key  # pylint: disable=import-outside-toplevel
     from ._shown import readable  # pylint: disable=import-outside-toplevel
     from ._trail.query import moment  # pylint: disable=import-outside-toplevel

@@ -81,7 +81,8 @@ class Places:
         self.remembered = os.path.join(self.state, "remembered")
         self.stamps = os.path.join(self.state, "preflight")
         self.budget = os.path.join(self.state, "budget.sqlite3")
-        self.inbox = os.path.join(self.state, "inbox.sqlite3")
+        # Always codex-ops' own: root opens it as that user only (see _dropping).
+        self.inbox = os.path.join(self.common, "inbox.sqlite3")
         self.log = self._join("var/log/codex-ops/audit.jsonl")
         self.locks = os.path.join(self.state, "locks") if self.privileged else self._join("run/lock/codex-ops")
         self.helpers = self._join("opt/codex-ops/helpers")

@@ -15,7 +15,8 @@ import pytest
 
 from .host import FILES, PYTHON, SLICE, WORKSPACE, Host, cassette
 
-CLOSED = ["/etc/shadow", "/etc/codex-ops/secrets/provider-key", "/var/lib/codex-ops", "/var/log/codex-ops", "/var/log/codex-ops/audit.jsonl", "/home/other/note"]
+CLOSED = ["/etc/shadow", "/etc/codex-ops/secrets/provider-key", "/home/other/note"]
+CLOSED += ["/var/lib/codex-ops", "/var/log/codex-ops", "/var/log/codex-ops/audit.jsonl"]
 WRITABLE = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"]
 NUMBER = [0]
 
@@ -46,7 +47,8 @@ def jail(host: Host, *parts: str, make: str = "true", **given: t.Any) -> dict[st
 
 
 def test_codex_agent_holds_nothing_and_reaches_nothing(open_host: Host) -> None:
-    server = "import socket;s=socket.create_server(('127.0.0.1',4711));u=socket.socket(socket.AF_UNIX);u.bind('\\0day2-abstract');u.listen();print(1,flush=True);s.accept()"
+    server = "import socket;s=socket.create_server(('127.0.0.1',4711));u=socket.socket(socket.AF_UNIX);"
+    server += "u.bind('\\0day2-abstract');u.listen();print(1,flush=True);s.accept()"
     with subprocess.Popen(open_host.argv([PYTHON, "-c", server]), stdout=subprocess.PIPE) as listener:
         assert listener.stdout is not None and listener.stdout.readline()
         engine = open_host.run("pgrep", "-f", "day2-abstract").out.split()

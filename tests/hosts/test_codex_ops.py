@@ -129,11 +129,13 @@ def test_sudo_gives_three_helpers_without_arguments_and_nothing_else(host: Host,
 
 
 def test_a_helper_takes_nothing_of_its_callers_environment(host: Host) -> None:
-    host.must("sh", "-c", "mkdir -p /tmp/evil/codex_ops && echo 'open(\"/root/reached\",\"w\")' | tee /tmp/evil/codex_ops/__init__.py /tmp/evil/sitecustomize.py /tmp/evil/json.py >/dev/null", user=OPS)
+    files = "/tmp/evil/codex_ops/__init__.py /tmp/evil/sitecustomize.py /tmp/evil/json.py"
+    host.must("sh", "-c", f"mkdir -p /tmp/evil/codex_ops && echo 'open(\"{MARK}\",\"w\")' | tee {files}", user=OPS)
     evil = {"PYTHONPATH": "/tmp/evil", "PYTHONSTARTUP": "/tmp/evil/json.py", "PYTHONHOME": "/tmp/evil", "HOME": "/tmp/evil", "BASH_ENV": "/tmp/evil/json.py"}
     words = [f"{key}={value}" for key, value in evil.items()]
     for helper in ("agent-run", "agent-stop", "apply"):
-        done = host.run("env", *words, "sh", "-c", f"cd /tmp/evil/codex_ops; ulimit -f 0; ulimit -n 20; sudo -n {HELPERS}/{helper}", user=OPS, data=b"nothing\n")
+        command = f"cd /tmp/evil/codex_ops; ulimit -f 0; ulimit -n 20; sudo -n {HELPERS}/{helper}"
+        done = host.run("env", *words, "sh", "-c", command, user=OPS, data=b"nothing\n")
         assert done.status == 2, done
 
 
@@ -244,7 +246,8 @@ def test_its_own_key_counts_for_nothing(host: Host) -> None:
     host.must("sh", "-c", "cd /tmp && rm -f mallory* && ssh-keygen -q -t ed25519 -N '' -f mallory", user=OPS)
     ballot = {"plan": plan["id"], "decision": "approve", "approver": "mallory", "expires_in": 3600}
     statement = host.drive("approval", OPS, ballot=ballot)["statement"]
-    host.must("sh", "-c", "cd /tmp && rm -f statement* && cat > statement && ssh-keygen -q -Y sign -n codex-ops-approval -f mallory statement", user=OPS, data=statement.encode())
+    sign = "cd /tmp && rm -f statement* && cat > statement && ssh-keygen -q -Y sign -n codex-ops-approval -f mallory statement"
+    host.must("sh", "-c", sign, user=OPS, data=statement.encode())
     result = host.drive("approval", OPS, ballot={**ballot, "statement": statement, "signature": host.read("/tmp/statement.sig")})
     assert result["failed"], result
     assert _apply(host, plan["id"])["outcome"] == "awaiting_approval"

@@ -84,7 +84,10 @@ def _work(given: Asked) -> dict[str, t.Any]:
     """The result of the part that the command line names. Each part is read only when it is used."""
     # pylint: disable=import-outside-toplevel
     if given.part == "status":
+        from .._dropping import for_good
         from .status import status
+
+        for_good(given.prefix)
 
         return status(given)
     if given.part == "audit":
