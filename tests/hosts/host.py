@@ -82,8 +82,8 @@ class Host:
     def argv(self, argv: t.Sequence[str], user: str = "root") -> list[str]:
         """The command line that runs *argv* on the host."""
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if user != "root" else []
-        clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", f"USER={user}", f"LOGNAME={user}"]
-        return ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd=/", *become, *clean, *argv]
+        clean = ["env", "-i", "-C", "/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", f"USER={user}", f"LOGNAME={user}"]
+        return ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", *become, *clean, *argv]
 
     def run(self, *argv: str, user: str = "root", data: bytes | None = None, timeout: float = 120) -> Done:
         """Run a command on the host, as *user*."""

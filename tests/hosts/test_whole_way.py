@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from .host import FILES, FIX, POLICY, SLICE, WORKSPACE, Host
+from .host import FILES, FIX, POLICY, PYTHON, SLICE, WORKSPACE, Host
 
 
 def _signer(host: Host, name: str) -> str:
@@ -90,6 +90,58 @@ def test_root_drops_to_codex_ops_and_an_automatic_slice_is_applied_at_once(host:
         assert host.drive("slice", "root", state="rolled_back", run_id=applied["run_id"])["outcome"] == "restored"
     finally:
         host.policy(POLICY)
+
+
+def test_a_job_of_roots_goes_from_the_inbox_to_the_live_tree(host: Host) -> None:
+    from .host import cassette
+
+    _lay(host)
+    key = _signer(host, "dora")
+    added = host.drive("job", "root", slice=SLICE)
+    assert added["changed"], added
+    assert host.must("stat", "-c", "%U", "/var/lib/codex-ops/inbox.sqlite3") == "codex-ops\n"
+    waiting = host.drive("work", "codex-ops", cassette=cassette((FIX,), '{"status": "changed"}'))
+    assert waiting["outcome"] == "awaiting_approval", waiting
+    assert not decide(host, key, waiting["plan"]["id"], "dora", user="root")["failed"]
+    applied = host.drive("work", "codex-ops", plan=waiting["plan"]["id"])
+    assert (applied["outcome"], applied["job"]["state"]) == ("applied", "applied"), applied
+    assert host.drive("slice", "root", state="rolled_back", run_id=applied["run_id"])["outcome"] == "restored"
+
+
+@pytest.mark.parametrize("user", ["codex-ops", "root"])
+def test_the_command_says_what_is_going_on_to_both(host: Host, user: str) -> None:
+    host.plan()
+    program = "import sys; sys.path.insert(0, '/opt/codex-ops/current'); from codex_ops._cli.main import main;"
+    program += "sys.exit(main(sys.argv[1:], '/opt/codex-ops/test'))"
+    status = json.loads(host.must("/usr/bin/python3", "-IB", "-c", program, "status", "--json", user=user))
+    assert status["plans"] and status["runs"] and status["budget"]["runs_last_hour"] > 0, status
+
+
+def test_ansible_s_modules_started_as_root_drop_too_and_leave_nothing_in_tmp(host: Host) -> None:
+    from .host import cassette
+
+    _lay(host)
+    key = _signer(host, "emil")
+    host.write("/root/tape.json", json.dumps(cassette((FIX,), '{"status": "changed"}')))
+    task = {"slice": SLICE, "cassette": "/root/tape.json", "rerun": "always"}
+
+    def ansible(module: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        settings = ("ANSIBLE_COLLECTIONS_PATH=/checkout/.cache/collections", "ANSIBLE_HOME=/root/ansible", "LC_ALL=C.UTF-8")
+        words = ("-m", "ansible", "adhoc", "localhost", "-m", f"day2.codex.{module}", "-a", json.dumps(arguments), "-e", f"ansible_python_interpreter={PYTHON}")
+        done = host.run("env", *settings, "/checkout/.venv/bin/python", *words)
+        assert b"{" in done.out, done.text
+        return t.cast("dict[str, t.Any]", json.loads(done.out[done.out.index(b"{") :]))
+
+    before = host.must("ls", "/tmp")
+    waiting = ansible("slice", task)
+    assert (waiting["outcome"], waiting["isolation"]) == ("awaiting_approval", "codex_agent"), waiting
+    plan = waiting["plan"]["id"]
+    assert not decide(host, key, plan, "emil", user="root")["failed"]
+    applied = ansible("slice", {"plan": plan})
+    assert (applied["outcome"], applied["changed"]) == ("applied", True), applied
+    restored = ansible("slice", {"state": "rolled_back", "run_id": applied["run_id"]})
+    assert restored["outcome"] == "restored", restored
+    assert host.must("ls", "/tmp") == before
 
 
 def test_exec_runs_as_codex_agent_and_returns_its_patch(host: Host) -> None:
