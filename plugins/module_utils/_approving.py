@@ -63,6 +63,10 @@ def decide(options: Options, ballot: Ballot) -> dict[str, t.Any]:
     run.facts["input"] = {"plan": ballot.plan, "decision": ballot.decision, "approver": ballot.approver}
     offered: list[str] = []
     result = plain(run.recorded(lambda: _decide(run, ballot, offered)))
+    if ballot.signature is not None and not options.check and not result["failed"]:
+        from ._working import decided, followed  # pylint: disable=import-outside-toplevel
+
+        followed(result, lambda: decided(options, ballot.plan))
     # As it is: one masked or escaped character, and it could not be signed. There is nothing in it but digests, names and the comment.
     return {**result, "statement": offered[0] if offered else None}
 

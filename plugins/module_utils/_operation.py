@@ -78,7 +78,13 @@ def operate(options: Options, order: Order, *, helper: bool = False) -> dict[str
     work = _take_back if order.state == "rolled_back" else _change
     # An operation that ends early has these as well: who reads a result need not ask whether they are there.
     empty: dict[str, t.Any] = {"violations": [], "validation": [], "rolled_back": False}
-    return {**empty, **run.recorded(lambda: {**empty, **work(run, order)})}
+    result = {**empty, **run.recorded(lambda: {**empty, **work(run, order)})}
+    if result["outcome"] == "restored" and not options.check and order.run_id is not None:
+        from ._working import followed, taken_back  # pylint: disable=import-outside-toplevel
+
+        of_run = order.run_id
+        followed(result, lambda: taken_back(options, of_run))
+    return result
 
 
 def _known(run: Run, document: dict[str, t.Any], source: str | None) -> Slice:

@@ -39,7 +39,7 @@ RECORD: dict[str, t.Any] = {
     "run_id": True,
     "host": True,
     "anchor": True,
-    "input": dict.fromkeys(("state", "plan", "plan_sha256", "patch_sha256", "slice_sha256", "base_sha256", "policy_sha256", "prompt_sha256", "fingerprint"), True),
+    "input": {**_PLAN, **dict.fromkeys(("state", "plan", "plan_sha256", "prompt_sha256", "fingerprint"), True)},
     "command": dict.fromkeys(("operation", "check_mode", "codex_version", "cassette_mode", "sandbox", "timeout", "tokens"), True),
     "attempts": _COMMANDS,
     "result": {**_FLAGS, "gate": _GATE, "violations": [{"code": True, "line": True}], "actions": _ACTIONS},

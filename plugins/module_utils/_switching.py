@@ -53,7 +53,7 @@ class _Switching:
 
         self.places.prepare()
         facts = {"input": {"state": self.state, "reason": self.reason, "path": self.places.kill_switch}, "command": {}, "rollback": {"possible": False}}
-        made = _record.make(phase, run_id=self.run_id, operation="kill_switch", check_mode=self.options.check, facts=facts, result=result, kept="")
+        made = _record.make(phase, run_id=self.run_id, operation="kill_switch", check_mode=self.options.check, facts=facts, result=result, kept=[])
         redactor = Redactor(self._known, key=redaction_key(self.places))
         try:
             return log.append(self.places.log, redactor.data(made), None if self.places.own else syslog)

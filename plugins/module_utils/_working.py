@@ -181,6 +181,16 @@ def decided(options: Options, plan_id: str) -> list[str]:
     return _as_owner(options, lambda: _decided(options, plan_id))
 
 
+def followed(result: dict[str, t.Any], look: t.Callable[[], list[str]]) -> dict[str, t.Any]:
+    """*result*, with ``jobs``: those that *look* moved. What was decided or taken back stands, whatever comes of this."""
+    try:
+        result["jobs"] = look()
+    except (CodexOpsError, OSError) as error:
+        result["jobs"] = []
+        result["warnings"] = [*result.get("warnings", []), f"The inbox does not know of it yet: {error}"]
+    return result
+
+
 def _as_owner(options: Options, look: t.Callable[[], list[str]]) -> list[str]:
     """The jobs that *look* moves, as the user to whom the inbox belongs."""
     from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel

@@ -347,6 +347,11 @@ duration:
   type: float
   returned: always
   sample: 0.1
+jobs:
+  description: The IDs of the jobs of the inbox that the decision moved on.
+  type: list
+  elements: str
+  returned: when a decision was kept
 audit:
   description: The record of this run in the host's log. Empty when the run ended before anything could be recorded.
   type: dict

@@ -263,6 +263,11 @@ actions:
     way_back:
       description: Whether it was run once more after a rollback, on the old files.
       type: bool
+jobs:
+  description: The IDs of the jobs of the inbox that the rollback moved on.
+  type: list
+  elements: str
+  returned: when a run was taken back
 rolled_back:
   description: Whether files were put back.
   type: bool

@@ -52,9 +52,6 @@ def _decide(given: Asked) -> dict[str, t.Any]:
         result["aside"] = True
     elif signed is not None:
         result["shown"] = None
-        from .._working import decided  # pylint: disable=import-outside-toplevel
-
-        result["jobs"] = decided(Options(prefix=given.prefix), given.plan)
     if signed is None and result["outcome"] in ("awaiting_approval", "completed", "unchanged"):
         result["exit"] = ending.DONE
     return result

@@ -27,12 +27,7 @@ def work(given: Asked) -> dict[str, t.Any]:
         return carry_out(given, order(given.slice, "planned"), f"Planning {given.slice}")
     if given.part == "apply":
         return carry_out(given, Order(plan=given.plan), f"Applying {given.plan}")
-    result = carry_out(given, Order(state="rolled_back", run_id=given.run), f"Taking back {given.run}")
-    if result["outcome"] == "restored" and not given.check:
-        from .._working import taken_back  # pylint: disable=import-outside-toplevel
-
-        result["jobs"] = taken_back(Options(prefix=given.prefix), given.run)
-    return result
+    return carry_out(given, Order(state="rolled_back", run_id=given.run), f"Taking back {given.run}")
 
 
 def order(name: str, state: str) -> Order:
