@@ -33,6 +33,7 @@ def _top() -> None:
         _layout,
         _operation,
         _options,
+        _own_words,
         _outcomes,
         _places,
         _planning,
