@@ -108,12 +108,13 @@ def read_text(path: str, what: str) -> str:
     raise CodexOpsError(message, code="file_unreadable", outcome="rejected", where=path)
 
 
-def load_document(path: str) -> t.Any:
+def load_document(path: str, what: str = "slice") -> t.Any:
     """A YAML or JSON file as plain data; nothing in it is a template.
 
-    :raises CodexOpsError: ``slice_invalid``, with line and column.
+    :arg what: What it is, a word for messages and codes.
+    :raises CodexOpsError: ``slice_invalid`` (with *what* in it), with line and column.
     """
-    text = read_text(path, "slice")
+    text = read_text(path, what)
     try:
         # JSON is not quite YAML: it may be indented with tabs, and escapes slashes and surrogate pairs.
         value = json.loads(text, object_pairs_hook=_once) if path.endswith(".json") else yaml.load(text, Loader=_Loader)
@@ -123,12 +124,12 @@ def load_document(path: str) -> t.Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        message = f"The slice is not valid YAML: {place}{getattr(error, 'problem', error)}."
+        message = f"The {what} is not valid YAML: {place}{getattr(error, 'problem', error)}."
     except RecursionError:
-        message = "The slice is nested too deeply."
+        message = f"The {what} is nested too deeply."
     except (TypeError, ValueError) as error:
-        message = f"The slice is not valid: {error}."
-    raise CodexOpsError(message, code="slice_invalid", outcome="rejected", where=path, hint="Quote dates and times, and use text as keys.")
+        message = f"The {what} is not valid: {error}."
+    raise CodexOpsError(message, code=f"{what}_invalid", outcome="rejected", where=path, hint="Quote dates and times, and use text as keys.")
 
 
 def write_cassette(path: str, cassette: t.Any) -> None:
