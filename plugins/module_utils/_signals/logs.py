@@ -236,6 +236,7 @@ def _when(line: bytes, now: float) -> str | None:
 
 
 def _judge(source: str, groups: Groups, options: dict[str, t.Any], seen: Seen, report: Report) -> int:
+    groups.close()
     if groups.beyond:
         report.truncated = True
         report.measure("lines_beyond_templates", groups.beyond, of=source)

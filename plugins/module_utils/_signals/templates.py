@@ -103,7 +103,7 @@ class Groups:
 
     def clear(self) -> None:
         """Forget what was counted."""
-        #: Shape (the line with its numbers taken out) to count, first and last line.
+        #: Shape (the line with its numbers taken out) to count, first line, last line, and the number of that.
         self._shapes: dict[bytes, list[t.Any]] = {}
         self._pieces: list[bytes] = []
         self._size = 0
@@ -155,15 +155,15 @@ class Groups:
             block = block.replace(b"00", b"0")
         shaped = block.split(b"\n")
         shaped.pop()
-        last = dict(zip(shaped, raw))
+        last = dict(zip(shaped, range(len(raw))))
         shapes = self._shapes
         for shape, count in collections.Counter(shaped).items():
-            known = shapes.get(shape)
+            known, at = shapes.get(shape), last[shape]
             if known is not None:
                 known[0] += count
-                known[2] = last[shape]
+                known[2:] = raw[at], self.lines + at
             elif len(shapes) < MAX_SHAPES:
-                shapes[shape] = [count, raw[shaped.index(shape)], last[shape]]
+                shapes[shape] = [count, raw[shaped.index(shape)], raw[at], self.lines + at]
             else:
                 self.beyond += count
         self.lines += len(raw)
@@ -171,14 +171,18 @@ class Groups:
     def groups(self, redactor: Redactor) -> list[Group]:
         """What was counted, most frequent first. No template holds what *redactor* masks."""
         found: dict[str, Group] = {}
-        for count, first, last in self._shapes.values():
+        newest: dict[str, int] = {}
+        # In the order in which they came first.
+        for count, first, last, at in self._shapes.values():
             made = template(first, redactor)
             known = found.get(made)
             if known is None:
                 found[made] = Group(made, count, first, last)
-            else:
-                known.count += count
-                known.last = last
+                newest[made] = at
+                continue
+            known.count += count
+            if at > newest[made]:
+                known.last, newest[made] = last, at
         return sorted(found.values(), key=lambda group: (-group.count, group.template))
 
 
