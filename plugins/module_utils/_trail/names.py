@@ -91,20 +91,30 @@ def name_class(name: str) -> tuple[str, bool] | None:
 
 # --- values -----------------------------------------------------------------------------------------------------------
 
+# What stands for a value that is elsewhere. What is in brackets may be a secret just as well: these must hold no more than words.
 _PLACEHOLDER = (
     r"(?i:"
-    r"\$[A-Za-z_][A-Za-z0-9_]{0,64}(?:/[\w./#-]{0,200})?|\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$\[[^\]]{0,200}\]|\{\{.{0,200}\}\}"
-    r"|\{%.{0,200}%\}|\{[A-Za-z0-9_.:!\- ]{0,64}\}"
-    r"|%[sdr]|%\([A-Za-z0-9_]{1,64}\)[sd]|%[A-Za-z_][A-Za-z0-9_]{0,64}%|%\{[^}]{0,100}\}|%[A-Za-z]"
-    r"|<[^<>]{0,100}>|@[A-Za-z0-9_]{1,64}@|\[[A-Za-z0-9_ .\-]{0,64}\]|\([A-Za-z0-9_ .\-]{0,64}\)|!\w{1,32}.{0,100}"
+    r"\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$\[[^\]]{0,200}\]|\{\{.{0,200}\}\}|<%.{0,200}%>"
+    r"|\{%.{0,200}%\}|%[sdr]|%\([A-Za-z0-9_]{1,64}\)[sd]|%\{[^}]{0,100}\}|%[A-Za-z]"
     r"|[*]{2,}|[x]{3,}|[.]{2,}|[-_?#=~+]{1,}|\u2022+|[*x.]{3,4}\S{0,4}"
     r"|null|none|nil|undefined|true|false|yes|no|on|off|n/?a|na|empty|unset|not[ _-]?set|set"
     r"|default|optional|required|string|str|int|bool|boolean|bytes|object|any|\d{1,3}"
     r"|redacted|hidden|masked|censored|removed|omitted|sensitive|encrypted|filtered|value_specified_in_no_log_parameter"
     r"|env|vault|prompt|ask|auto|generate|generated|random|file|stdin|from_?env|lookup"
-    r"|(?:os|process|self|this|request|req|args|config|settings|options|opts|params|ctx|env|var|vars|local|data|module|secrets|credentials)\.[\w.\[\]'\"()]{0,200}"
     r")"
 )
+_BRACKETED = r"(?:<([^<>]{0,100})>|\{([\w.:!\- ]{0,64})\}|\[([\w.\- ]{0,64})\]|\(([\w.\- ]{0,64})\)|%([A-Za-z_]\w{0,64})%|@(\w{1,64})@)"
+# A name of a variable, in one of the three common ways to write one.
+_VARIABLE = r"_{0,2}(?:[A-Z]{1,24}[0-9]{0,2}(?:_[A-Z0-9]{1,24}){0,8}|[a-z]{1,24}[0-9]{0,2}(?:_[a-z0-9]{1,24}){0,8}|[A-Za-z]?[a-z]{0,24}(?:[A-Z][a-z]{1,24}){1,8}[0-9]{0,2})"
+_DOLLAR = rf"\$({_VARIABLE})(?:/[\w./#-]{{0,200}})?"
+_OBJECT = r"(?:os|process|self|this|request|req|args|config|settings|options|opts|params|ctx|env|var|vars|local|data|module|secrets|credentials)[.\[]"
+# The tags of YAML that fetch or decrypt a value: of Ansible, CloudFormation, Home Assistant, Authentik, Symfony and others.
+_TAG = (
+    r"!(?i:vault|unsafe|vault-encrypted|env(?:_var|ironment)?|secret|ref|sub|getatt|importvalue|join|select|split|findinmap|base64|cidr|if|transform|condition"
+    r"|getazs|reference|include\w{0,24}|lookup|ssm|file|sops|decrypt|encrypted/[\w-]{1,24}|var|find|context|keyof|format|input|terraform|yamlref)"
+    r"(?:[\s.:|>\[{].{0,300})?"
+)
+_ENCRYPTED = r"ENC\[[A-Z0-9_-]{2,20},"
 # Values that people write into samples. They are masked, since some are in use, yet nobody is accused of having leaked one.
 _SAMPLE = (
     r"(?i:.{0,20}change[-_ ]?(?:me|it|this).{0,20}|(?:your|my|the|some|an?)[-_ ].{0,60}"
@@ -119,6 +129,17 @@ _PROSE = frozenset(
     "sss ldap nis systemd permit prohibit without optional sufficient requisite include identifier string number operator keyword symbol text "
     "file basic bearer digest disabled enabled locked unlocked generated stored saved rotated revoked refreshed issued granted user username "
     "login self type function return".split()
+)
+# What is said of a secret in a value of its own, as in the answer of a form.
+_STATES = frozenset(
+    "required invalid incorrect wrong expired missing changed unchanged reset empty unknown failed ok accepted rejected denied refused valid verified "
+    "updated deleted created needed given provided found expected unexpected error warning disabled enabled locked unlocked generated stored saved rotated "
+    "revoked refreshed issued granted identifier string number operator keyword symbol text basic bearer digest password passwd token secret key".split()
+)
+_COMPLAINT = (
+    r"(?i:(?:(?:the|this|your) )?(?:(?:field|value|password|passphrase|it) )?(?:is|was|are|has|must|should|may|can(?:not|'t| not)|does|do|did|please|enter|no|not|too)\b.{0,120}"
+    r"\b(?:required|invalid|incorrect|wrong|expired|missing|empty|blank|match|short|long|weak|common|simple|numeric|characters|changed|set|password|used|leaked|compromised"
+    r"|different|same|again|given|found|valid)[.!]?)"
 )
 _FILE = (
     r"(?:~|\.{1,2})?(?:/[\w.@+-]{1,100}){1,20}/?|[A-Za-z]:\\.{1,200}"
@@ -136,10 +157,26 @@ def matches(expression: str, value: str) -> bool:
     return compiled(expression, re.DOTALL).fullmatch(value) is not None
 
 
+def _no_more_than_words(value: str) -> bool:
+    """Whether *value* is a reference that a program resolves, or words in brackets: no secret is written like that."""
+    if value[0] == "$":
+        return matches(_DOLLAR, value)
+    if value[0] == "!":
+        return matches(_TAG, value)
+    held = compiled(_BRACKETED, re.DOTALL).fullmatch(value) if value[0] in "<{[(%@" else None
+    if held is not None:
+        return strength(held[held.lastindex or 0]) < 2
+    if compiled(_OBJECT).match(value):
+        return all(not part or part.isdigit() or matches(_VARIABLE, part) for part in compiled(r"[.\[\]'\"()]").split(value))
+    return False
+
+
 def is_placeholder(value: str) -> bool:
     """Whether *value* only stands for a secret that is elsewhere, or says that there is none. A marker is such a value."""
     bare = compiled(r"\[redacted:[a-z_]{1,40}(?::[0-9a-f]{4})?\]").sub("", value).strip(" \t\"'`\\,;") if "[" in value else value.strip()
-    return not bare or (len(bare) <= 300 and matches(_PLACEHOLDER, bare)) or bare.startswith("ENC[")
+    if not bare or compiled(_ENCRYPTED).match(bare):
+        return True
+    return len(bare) <= 300 and (matches(_PLACEHOLDER, bare) or _no_more_than_words(bare))
 
 
 def _entropy(value: str) -> float:
@@ -175,7 +212,10 @@ def strength(value: str) -> int:
     return 1
 
 
-def _prose(value: str) -> bool:
+def _prose(value: str, quoted: bool) -> bool:
+    """Whether *value* speaks of a secret. In quotes, or as a value of its own, it does only as a state or as a complaint: a passphrase is words, too."""
+    if quoted:
+        return value.strip(".!").lower() in _STATES or matches(_COMPLAINT, value)
     words = [word.strip(".,:;!?()'\"").lower() for word in value.split()]
     return any(word in _PROSE for word in words)
 
@@ -196,13 +236,13 @@ def judge(name: str, value: str, quoted: bool, plain: bool) -> tuple[str, bool] 
             return None
         # Some do use such a word; and in code it is another variable's name.
         weak = value.lower() in ("secret", "password", "passwd", "token", "key") and (quoted or plain) and value.lower() not in name.lower()
-        if power == 0 and not weak and (_prose(value) or value.isdigit() or not (quoted or plain)):
+        if power == 0 and not weak and (_prose(value, quoted) or value.isdigit() or not (quoted or plain)):
             return None
-        if any(map(str.isspace, value)) and _prose(value):
+        if any(map(str.isspace, value)) and _prose(value, quoted):
             return None
         taken = power == 2 or (sure and (power == 1 or quoted or plain))
     elif kind == SECRET:
-        word = power == 0 and not value.isdigit() and len(value) >= 8 and matches(r"[A-Za-z]+", value) and not _prose(value)
+        word = power == 0 and not value.isdigit() and len(value) >= 8 and matches(r"[A-Za-z]+", value) and not _prose(value, False)
         taken = power == 2 or (sure and ((power == 1 and len(value) >= 6) or (word and (quoted or plain))))
     elif kind == TOKEN:
         taken = power == 2 or (sure and power == 1 and len(value) >= 8 and (quoted or plain))
