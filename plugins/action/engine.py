@@ -27,13 +27,13 @@ class ActionModule(ActionBase):
         """Run the module, and once more with the pack where the host lacks it."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         del tmp
-        args = {name: value for name, value in self._task.args.items() if name not in ("_manifest", "_pack")}
+        args = {name: value for name, value in self._task.args.items() if name not in ("manifest", "pack")}
         try:
             if str(args.get("state", "present")) == "present":
-                args["_manifest"] = packed().manifest.text()
+                args["manifest"] = packed().manifest.text()
             answer = self._module(args, task_vars)
             if answer.get("needs_pack"):
-                args["_pack"] = self._sent()
+                args["pack"] = self._sent()
                 answer = self._module(args, task_vars)
             result.update(answer)
         except CodexOpsError as error:
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
     def _module(self, args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
         answer: dict[str, t.Any] = self._execute_module(module_name="day2.codex.engine", module_args=args, task_vars=quiet(task_vars))
         # It is long, and says nothing that the digest does not.
-        answer.get("invocation", {}).get("module_args", {}).pop("_manifest", None)
+        answer.get("invocation", {}).get("module_args", {}).pop("manifest", None)
         return answer
 
     def _sent(self) -> str:

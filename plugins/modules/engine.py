@@ -35,6 +35,12 @@ options:
       - The Python by which C(codex-ops) is run, 3.9 or newer. Without it, the one that runs this module.
       - With the O(prefix) V(/) it, and every folder and link on the way to it, must be root's own.
     type: path
+  manifest:
+    description: What the pack holds. The collection fills it in by itself; what a task says here is not read.
+    type: str
+  pack:
+    description: Where the pack lies on the host. The collection fills it in by itself; what a task says here is not read.
+    type: path
   prefix:
     description: The folder under which everything of the collection lies on the host. With a folder of one's own no privileges are needed.
     type: path
@@ -152,8 +158,8 @@ def main() -> None:
             "interpreter": {"type": "path"},
             "prefix": {"type": "path", "default": "/"},
             # What the action plugin adds: the manifest of the engine, and where on the host its pack lies. Not worth logging.
-            "_manifest": {"type": "str", "no_log": True},
-            "_pack": {"type": "path"},
+            "manifest": {"type": "str", "no_log": True},
+            "pack": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -164,14 +170,14 @@ def main() -> None:
         if params["state"] == "absent":
             result = absent(params["prefix"], check=module.check_mode)
         else:
-            if not params["_manifest"]:
+            if not params["manifest"]:
                 raise CodexOpsError(
                     "There is no engine to install.", code="option_invalid", outcome="rejected", hint="Use day2.codex.engine as a task without async."
                 )
             result = present(
                 params["prefix"],
-                params["_manifest"],
-                pack=params["_pack"],
+                params["manifest"],
+                pack=params["pack"],
                 keep=params["keep"],
                 interpreter=params["interpreter"],
                 check=module.check_mode,

@@ -14,8 +14,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.day2.codex.plugins.module_utils._approving import Ballot as Ballot
-from ansible_collections.day2.codex.plugins.module_utils._approving import decide as decide
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Options, Order
 

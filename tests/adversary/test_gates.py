@@ -20,10 +20,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.day2.codex.plugins.module_utils._approving import Ballot, decide
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Order
 
-from .conftest import CORRECT, POLICY, Application, Ballot, cassette, decide, lay_policy
+from .conftest import CORRECT, POLICY, Application, cassette, lay_policy
 
 #: What policy says where it says nothing: a configuration change needs one approval.
 STRICT = {"version": 1, "limits": POLICY["limits"]}

@@ -76,7 +76,7 @@ def read(text: str, where: str | None = None) -> Manifest:
     except (ValueError, RecursionError):
         raise _wrong("it is not JSON", where) from None
     version = said.get("version") if isinstance(said, dict) else None
-    if type(version) is int and version > VERSION:
+    if isinstance(version, int) and version > VERSION:
         raise CodexOpsError(
             f"The manifest has version {version}; this engine knows {VERSION}.",
             code="newer_state",
@@ -84,12 +84,12 @@ def read(text: str, where: str | None = None) -> Manifest:
             where=where,
             hint="Use the collection that wrote it, or a newer one.",
         )
-    if version != VERSION or type(version) is not int or set(said) != {"version", "release", "state", "files"}:
+    if version != VERSION or isinstance(version, (bool, float)) or set(said) != {"version", "release", "state", "files"}:
         raise _wrong("its form is unknown", where)
     release, state, files = said["release"], said["state"], said["files"]
     if not isinstance(release, str) or not _RELEASE_RE.fullmatch(release):
         raise _wrong("its release is no version number", where)
-    if not isinstance(state, dict) or not all(type(number) is int and number > 0 for number in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in state.values()):
         raise _wrong("its state is not a list of versions", where)
     if not isinstance(files, dict) or not 0 < len(files) <= MAX_FILES:
         raise _wrong("it names no files, or too many", where)

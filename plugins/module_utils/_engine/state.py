@@ -35,7 +35,7 @@ def _document(path: str) -> int | None:
     with open(path, "rb") as handle:
         said = json.loads(handle.read(1024 * 1024))
     version = said.get("version") if isinstance(said, dict) else None
-    return version if type(version) is int else None
+    return version if isinstance(version, int) and not isinstance(version, bool) else None
 
 
 def _log(path: str) -> int | None:

@@ -113,8 +113,8 @@ def read_statement(text: t.Any) -> dict[str, t.Any]:
     if set(document) != {*_SHAPE, "version", "comment"}:
         wrong = sorted(set(document) ^ {*_SHAPE, "version", "comment"})
         raise _malformed(f"the key {wrong[0][:40]!r} is missing or unknown")
-    if type(document["version"]) is not int or document["version"] != VERSION:
-        if type(document["version"]) is int and document["version"] > VERSION:
+    if isinstance(document["version"], (bool, float)) or document["version"] != VERSION:
+        if isinstance(document["version"], int) and document["version"] > VERSION:
             raise CodexOpsError(
                 f"The statement has version {document['version']}; this engine knows {VERSION}.",
                 code="newer_state",

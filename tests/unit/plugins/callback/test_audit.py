@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 from ansible import constants
-from ansible.cli.playbook import PlaybookCLI  # noqa: F401  # sets up what the command line sets up
+from ansible.cli.playbook import PlaybookCLI  # noqa: F401  # pylint: disable=unused-import  # sets up what the command line sets up
 from ansible.inventory.host import Host
 
 from ansible_collections.day2.codex.plugins.callback import audit

@@ -98,7 +98,7 @@ def test_mappings_sets_bytes_and_vaulted_values_are_looked_into() -> None:
     shown = redact({"m": Mapping(x=TOKEN), "s": {TOKEN}, "b": TOKEN.encode(), "v": [Vaulted()]})
     assert TOKEN not in repr(shown)
     assert str(shown).count("[redacted:github_token:") == 4
-    assert type(shown["m"]) is dict and type(shown["s"]) is list and type(shown["b"]) is str
+    assert [type(shown[key]) for key in "msb"] == [dict, list, str]
 
 
 def test_data_nested_without_end_is_cut_not_crashed_on() -> None:

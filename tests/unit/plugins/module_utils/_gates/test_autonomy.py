@@ -195,7 +195,7 @@ def test_a_category_that_understates_what_is_done_is_forbidden_by_path(tmp_path:
     policy = {"ad_hoc": "category", "categories": {category: {"autonomy": "automatic"}}}
     # From the root folder, from the file's own, and from one in between.
     above = path.split("/")
-    for depth in {1, 2, len(above) - 1}:
+    for depth in sorted({1, 2, len(above) - 1}):
         workspace = "/".join(above[:depth])
         slice_ = _slice(category, workspace or "/x")
         for operation in ("create", "modify", "delete"):

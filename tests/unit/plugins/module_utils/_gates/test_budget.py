@@ -195,7 +195,7 @@ def test_sixteen_processes_start_exactly_the_hours_runs(budget: Budget) -> None:
 
 
 def test_sixteen_processes_act_exactly_as_often_as_allowed(budget: Budget) -> None:
-    started = [_start(ACTOR, budget.path, "40") for _ in range(16)]
+    started = [_start(ACTOR, budget.path, "40") for _number in range(16)]
     said = [process.communicate(timeout=120)[0].split() for process in started]
     assert {code for _done, code in said} == {"action_rate"}
     assert sum(int(done) for done, _code in said) == 40

@@ -137,7 +137,7 @@ def test_looking_is_cheap_and_opens_nothing_while_released(path: pathlib.Path) -
     paths = [str(path), str(path.with_name("other"))]
     before = len(os.listdir("/proc/self/fd"))
     began = time.process_time()
-    for _ in range(1000):
+    for _number in range(1000):
         assert engaged_reason(paths) is None
     assert time.process_time() - began < 1
     path.write_text("x")

@@ -258,7 +258,7 @@ def test_the_quick_check_takes_exactly_what_jsonschema_takes() -> None:
     schema, chance = load_schema("policy"), random.Random(20260115)
     assert misfit(EXAMPLE, schema) is None and problems(EXAMPLE, schema) == []
     refused = 0
-    for _ in range(600):
+    for _number in range(600):
         document = copy.deepcopy(EXAMPLE)
         for _change in range(chance.randrange(1, 3)):
             place = chance.choice(list(_places(document)))
