@@ -98,6 +98,15 @@ def test_nothing_lives_on_when_codex_ended(open_host: Host) -> None:
     assert open_host.alive("codex-agent") == []
 
 
+def test_an_agent_that_multiplies_is_stopped_at_its_limit_and_ended(open_host: Host) -> None:
+    found = jail(open_host, "multiply")["found"]
+    assert found["multiply"] == "Resource temporarily unavailable"
+    groups = open_host.run("test", "-d", "/sys/fs/cgroup/pids").status == 0 or b"pids" in open_host.run("cat", "/sys/fs/cgroup/cgroup.controllers").out
+    assert found["started"] < (512 if groups else 2048), found
+    assert open_host.alive("codex-agent") == []
+    assert open_host.must("find", "/sys/fs/cgroup", "-name", "day2-codex-agents") == ""
+
+
 def _waiting(host: Host, run_id: str) -> subprocess.Popen[bytes]:
     """An engine of codex-ops whose agent waits."""
     given = {"run_id": run_id, "prompt": json.dumps({"parts": ["linger", "wait"]})}

@@ -25,7 +25,7 @@ from .._errors import CodexOpsError
 from .._gates.kill_switch import engaged_reason
 from .._identities import Account, foreign_part
 from .._places import Places
-from . import carry, jail, start
+from . import carry, jail, limits, start
 
 #: What the engine asks of a run, in its folder; and where the copy comes back to.
 REQUEST, RETURNED = "request.json", "returned"
@@ -88,7 +88,8 @@ def _run(run_id: str, ops: Account, agent: Account, control: socket.socket) -> i
             _carry(os.path.join(folder, "workspace"), ops, os.path.join(home, "workspace"), agent, watch)
             _prepare(home, request, listener.getsockname()[1], install, agent, watch)
             socket.send_fds(control, [b"R" + json.dumps({"home": home}).encode()], [listener.fileno()])
-        status = _codex_run(home, program, install, request, agent, watch)
+        with limits.limited(run_id.replace("/", ".")) as groups:
+            status = _codex_run(home, program, install, request, agent, watch, groups)
         answer: dict[str, t.Any] = {**status, "returned": False, "missing": ""}
         try:
             late = jail.Watch(control, stopped, time.monotonic() + _WAY_BACK)
@@ -230,7 +231,9 @@ def _ended(statuses: list[int], complaint: bytes, what: str) -> None:
         raise start.Refused(f"{what}: {complaint.decode('utf-8', 'replace') or 'a process was killed'}.", start.FAILED)
 
 
-def _codex_run(home: str, program: str, install: str, request: dict[str, t.Any], agent: Account, watch: jail.Watch) -> dict[str, t.Any]:
+def _codex_run(
+    home: str, program: str, install: str, request: dict[str, t.Any], agent: Account, watch: jail.Watch, groups: list[str]
+) -> dict[str, t.Any]:
     """Run Codex. ``exit_code`` or ``signal``, and ``not_started`` with why. Nothing of it is alive afterwards."""
     layout, workspace = config.Layout(os.path.join(home, "agent")), os.path.join(home, "workspace")
     inside = os.path.join(home, "codex") if install == program else os.path.join(home, "codex", os.path.relpath(program, install))
@@ -239,7 +242,12 @@ def _codex_run(home: str, program: str, install: str, request: dict[str, t.Any],
     prompt = process.input_file(request["prompt"].encode("utf-8", "replace"))
     heard, says = os.pipe2(os.O_CLOEXEC)
     with os.fdopen(heard, "rb") as stream:
-        child = jail.fork_first(lambda: jail.first(argv, environment, workspace, prompt, agent, says), says)
+
+        def first() -> None:
+            limits.enter(groups)
+            jail.first(argv, environment, workspace, prompt, agent, says)
+
+        child = jail.fork_first(first, says)
         os.close(says)
         os.close(prompt)
         # Codex has them; who reads them waits for the end of every copy.

@@ -26,9 +26,8 @@ from . import carry
 
 #: Bytes and inodes of everything that the agent may write.
 SIZE, INODES = carry.MAX_BYTES, 400_000
-#: Processes and threads of all runs together, where there is no cgroup; bytes of memory and tasks of one run, where there is.
+#: Processes and threads of all runs together.
 MAX_PROCESSES = 2048
-MAX_TASKS, MAX_MEMORY = 512, 4 << 30
 _NEUTRAL = ("/mnt", "/media", "/srv")
 #: Folders that everybody may write: the agent gets empty ones of its own.
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
