@@ -14,7 +14,10 @@ import functools
 import re
 import typing as t
 
+from ansible_collections.day2.codex.plugins.module_utils._trail.assignments import telling
+from ansible_collections.day2.codex.plugins.module_utils._trail.names import last_word
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import MIN_KNOWN, Redactor, marker
+from ansible_collections.day2.codex.plugins.module_utils._trail.values import PAIR_NAMES, PAIR_VALUES
 
 #: Characters of one text, and of all that one task or result brings, that a record takes.
 MAX_TEXT = 8192
@@ -46,8 +49,9 @@ class Plain:
     may decrypt a vaulted value.
     """
 
-    def __init__(self, redactor: Redactor, seen: dict[str, str] | None = None) -> None:
+    def __init__(self, redactor: Redactor, seen: dict[str, str] | None = None, key: bytes | None = None) -> None:
         self._redactor = redactor
+        self._key = key
         self._seen = {} if seen is None else seen
         self._room = MAX_ALL
 
@@ -124,19 +128,23 @@ class Plain:
 
     def _mapping(self, value: dict[t.Any, t.Any], depth: int) -> dict[str, t.Any]:
         found: dict[str, t.Any] = {}
-        # A pair such as {name: smtp_password, value: ...} hides its value, too.
-        named = isinstance(value.get("name"), str) and secret_name(str.__str__(value["name"]))
+        # A pair such as {name: smtp_password, value: ...} or {option: smtp_password, value: ...} hides its value, too.
+        others = [last_word(str.__str__(value[key])) for key in PAIR_NAMES if isinstance(value.get(key), str)]
+        pair = next((other for other in others if secret_name(other) or telling(other)), None)
         for key, item in value.items():
             if self._room < 0:
                 found["(left out)"] = "the record would be too large"
                 break
             name = self.text(key if isinstance(key, str) else repr(key) if isinstance(key, (int, float)) else f"({type(key).__name__})")
-            if isinstance(item, (str, bytes)) and item and (secret_name(name) or (named and name == "value")):
-                found[name] = marker("option", self.plainest(item))
+            teller = pair if pair is not None and name in PAIR_VALUES else name
+            if isinstance(item, (str, bytes)) and item and secret_name(teller):
+                found[name] = marker("option", self.plainest(item), self._key)
             elif isinstance(item, str):
-                found[name] = self._behind(name, item)
+                found[name] = self._behind(teller, item)
             else:
-                found[name] = self.data(item, depth + 1)
+                shown = self.data(item, depth + 1)
+                # Numbers, and what is in lists and dictionaries.
+                found[name] = self._redactor.under(teller, shown) if shown and telling(teller) else shown
         return found
 
     def _behind(self, name: str, item: str) -> str:
@@ -147,7 +155,7 @@ class Plain:
         key = f"{name}\0{whole}"
         known = self._seen.get(key)
         if known is None:
-            known = str(self._redactor.data({name: whole})[name])
+            known = str(self._redactor.under(name, whole))
             if len(key) <= _SHORT:
                 self._seen[key] = known
         return known

@@ -227,3 +227,8 @@ def named(name: str, value: str) -> str | None:
         return None
     verdict = judge(name, value[:_JUDGED], True, True)
     return verdict[0] if verdict else None
+
+
+def telling(name: str) -> bool:
+    """Whether *name* announces a secret."""
+    return len(name) <= 2 * _MAX_NAME and name_class(name) is not None

@@ -168,6 +168,25 @@ def head(path: str) -> dict[str, t.Any] | None:
     return {"seq": found.seq, "hash": found.hash} if found else None
 
 
+def first(path: str) -> str | None:
+    """The hash of the first record, by which a log is known wherever it lies; ``None`` where there is none.
+
+    :raises OSError: when the log cannot be read.
+    """
+    # Not through the shared lock: who asks has often just written.
+    for name in (*segments(path), path):
+        try:
+            descriptor = open_regular(name, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        with open(descriptor, "rb") as handle:
+            for line in lines(Part(name, handle, os.fstat(descriptor).st_size)):
+                found = link(line[:-1])
+                if found is not None:
+                    return found.hash
+    return None
+
+
 def rotate(path: str, max_bytes: int) -> bool:
     """Rename the live file when it is larger than *max_bytes*. The chain goes on in a new one.
 

@@ -15,7 +15,7 @@ from .formats import compiled
 #: A name that announces a secret is of one of these classes. What may be taken for a secret behind it depends on the class.
 PASSWORD, SECRET, TOKEN, KEY = "password", "secret", "token", "key"
 
-_PASSWORDS = ("password", "passwd", "passphrase", "passcode", "passwort", "pwd", "psk")
+_PASSWORDS = ("password", "passwords", "passwd", "passphrase", "passphrases", "passcode", "passwort", "pwd", "psk")
 _SECRETS = ("secret", "credential", "credentials", "creds")
 _TOKENS = ("token", "authtoken", "apitoken", "accesstoken", "bearer", "auth", "pat")
 _JOINED_KEYS = ("apikey", "accesskey", "secretkey", "privatekey", "privkey", "authkey", "accountkey", "signingkey", "encryptionkey", "masterkey",
@@ -89,6 +89,33 @@ def name_class(name: str) -> tuple[str, bool] | None:
     return None
 
 
+# Keys that say something about a secret, and do not hold it.
+_ABOUT = frozenset("key keys namespace choices elements aliases options message msg reason comment note notes example examples format help no_log uid gid".split())
+
+
+def describes(key: str) -> bool:
+    """Whether *key*, in a dictionary that stands under a telling name, is for something else than the secret: ``min_length``, ``secretKeyRef``."""
+    words = [word.lower() for word in compiled(_SPLIT).split(key) if word]
+    return bool(words) and (words[-1] in _OTHER or words[-1] in _ABOUT)
+
+
+def last_word(name: str) -> str:
+    """The last part of a path of names: ``root_password`` of ``mysql-server/root_password``, ``password`` of ``/user[@id='1']/password/text()``."""
+    name = name[-400:]
+    if "/" not in name:
+        return name
+    parts = [part for part in compiled(r"\[[^\]]{0,200}\]|\(\)").sub("", name).split("/") if part not in ("", "text")]
+    return parts[-1].lstrip("@") if parts else name
+
+
+def number(name: str, value: float) -> str | None:
+    """The kind of secret that a number under *name* is: a code, and not a count."""
+    found = name_class(name) if len(name) <= 128 else None
+    if found is None or found[0] == TOKEN or not found[1] or sum(map(str.isdigit, str(value))) < 4:
+        return None
+    return found[0]
+
+
 # --- values -----------------------------------------------------------------------------------------------------------
 
 # What stands for a value that is elsewhere. What is in brackets may be a secret just as well: these must hold no more than words.
@@ -105,7 +132,10 @@ _PLACEHOLDER = (
 )
 _BRACKETED = r"(?:<([^<>]{0,100})>|\{([\w.:!\- ]{0,64})\}|\[([\w.\- ]{0,64})\]|\(([\w.\- ]{0,64})\)|%([A-Za-z_]\w{0,64})%|@(\w{1,64})@)"
 # A name of a variable, in one of the three common ways to write one.
-_VARIABLE = r"_{0,2}(?:[A-Z]{1,24}[0-9]{0,2}(?:_[A-Z0-9]{1,24}){0,8}|[a-z]{1,24}[0-9]{0,2}(?:_[a-z0-9]{1,24}){0,8}|[A-Za-z]?[a-z]{0,24}(?:[A-Z][a-z]{1,24}){1,8}[0-9]{0,2})"
+_VARIABLE = (
+    r"_{0,2}(?:[A-Z]{1,24}[0-9]{0,2}(?:_[A-Z0-9]{1,24}){0,8}|[a-z]{1,24}[0-9]{0,2}(?:_[a-z0-9]{1,24}){0,8}"
+    r"|[A-Za-z]?[a-z]{0,24}(?:[A-Z][a-z]{1,24}){1,8}[0-9]{0,2})"
+)
 _DOLLAR = rf"\$({_VARIABLE})(?:/[\w./#-]{{0,200}})?"
 _OBJECT = r"(?:os|process|self|this|request|req|args|config|settings|options|opts|params|ctx|env|var|vars|local|data|module|secrets|credentials)[.\[]"
 # The tags of YAML that fetch or decrypt a value: of Ansible, CloudFormation, Home Assistant, Authentik, Symfony and others.
@@ -137,7 +167,8 @@ _STATES = frozenset(
     "revoked refreshed issued granted identifier string number operator keyword symbol text basic bearer digest password passwd token secret key".split()
 )
 _COMPLAINT = (
-    r"(?i:(?:(?:the|this|your) )?(?:(?:field|value|password|passphrase|it) )?(?:is|was|are|has|must|should|may|can(?:not|'t| not)|does|do|did|please|enter|no|not|too)\b.{0,120}"
+    r"(?i:(?:(?:the|this|your) )?(?:(?:field|value|password|passphrase|it) )?"
+    r"(?:is|was|are|has|must|should|may|can(?:not|'t| not)|does|do|did|please|enter|no|not|too)\b.{0,120}"
     r"\b(?:required|invalid|incorrect|wrong|expired|missing|empty|blank|match|short|long|weak|common|simple|numeric|characters|changed|set|password|used|leaked|compromised"
     r"|different|same|again|given|found|valid)[.!]?)"
 )
@@ -236,7 +267,8 @@ def judge(name: str, value: str, quoted: bool, plain: bool) -> tuple[str, bool] 
             return None
         # Some do use such a word; and in code it is another variable's name.
         weak = value.lower() in ("secret", "password", "passwd", "token", "key") and (quoted or plain) and value.lower() not in name.lower()
-        if power == 0 and not weak and (_prose(value, quoted) or value.isdigit() or not (quoted or plain)):
+        code = sure and len(value) >= 4 and value.isdigit()
+        if power == 0 and not weak and (_prose(value, quoted) or (value.isdigit() and not code) or not (quoted or plain)):
             return None
         if any(map(str.isspace, value)) and _prose(value, quoted):
             return None

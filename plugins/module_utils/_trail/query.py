@@ -9,11 +9,14 @@ from __future__ import annotations
 import collections
 import datetime
 import json
+import os
 import re
 import typing as t
 
 from .._errors import CodexOpsError
-from .log import head, parsed, raw_records
+from .files import segments
+from .log import first, head, parsed, raw_records
+from .remembered import remembered
 from .verify import verify
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s?([Zz]|[+-]\d\d:?\d\d)?")
@@ -80,19 +83,11 @@ def _test(name: str, value: str) -> _Test:
     return _equals(_FIELDS[name], value)
 
 
-def select(path: str, wanted: t.Mapping[str, str], limit: int) -> tuple[list[dict[str, t.Any]], int]:
-    """The newest *limit* records of the log at *path* that are as *wanted*, oldest first, and how many there are in all.
-
-    :arg wanted: ``run_id``, ``job_id``, ``phase``, ``outcome``, ``slice``, ``user`` (name, number, or one it came through),
-        ``since`` (that moment or later) and ``until`` (earlier).
-    :raises CodexOpsError: ``option_invalid``.
-    :raises OSError: when the log cannot be read.
-    """
+def _lines(path: str, wanted: t.Mapping[str, str]) -> t.Iterator[bytes]:
+    """The lines of the records that are as *wanted*."""
     tests = [_test(name, value) for name, value in wanted.items()]
     # What stands in the line of each record that is wanted: most of the others need not be parsed.
     needles = [json.dumps(value)[1:-1].encode("ascii") for name, value in wanted.items() if name not in ("since", "until")]
-    newest: collections.deque[bytes] = collections.deque(maxlen=limit)
-    count = 0
     for line in raw_records(path):
         if tests:
             if not all(needle in line for needle in needles):
@@ -100,6 +95,23 @@ def select(path: str, wanted: t.Mapping[str, str], limit: int) -> tuple[list[dic
             record = parsed(line)
             if record is None or not all(test(record) for test in tests):
                 continue
+        yield line
+
+
+def select(path: str, wanted: t.Mapping[str, str], limit: int, *, parse: bool = False) -> tuple[list[dict[str, t.Any]], int]:
+    """The newest *limit* records of the log at *path* that are as *wanted*, oldest first, and how many there are in all.
+
+    :arg wanted: ``run_id``, ``job_id``, ``phase``, ``outcome``, ``slice``, ``user`` (name, number, or one it came through),
+        ``since`` (that moment or later) and ``until`` (earlier).
+    :arg parse: Count no line that is not JSON.
+    :raises CodexOpsError: ``option_invalid``.
+    :raises OSError: when the log cannot be read.
+    """
+    newest: collections.deque[bytes] = collections.deque(maxlen=limit)
+    count = 0
+    for line in _lines(path, wanted):
+        if parse and parsed(line) is None:
+            continue
         count += 1
         newest.append(line)
     return [record for record in map(parsed, newest) if record is not None], count
@@ -107,7 +119,7 @@ def select(path: str, wanted: t.Mapping[str, str], limit: int) -> tuple[list[dic
 
 def _check_anchors(anchors: t.Sequence[t.Mapping[str, t.Any]]) -> None:
     for number, anchor in enumerate(anchors):
-        if anchor["seq"] < 1 or not _HASH.fullmatch(anchor["hash"]):
+        if anchor["seq"] < 1 or not all(_HASH.fullmatch(found) for found in (anchor["hash"], anchor.get("first") or anchor["hash"])):
             raise CodexOpsError(
                 "expected the number of a record, from 1, and its hash, 64 lower-case hexadecimal digits; "
                 f"found seq {anchor['seq']} and hash {anchor['hash']!r}.",
@@ -125,22 +137,27 @@ def info(
     limit: int,
     check: bool,
     anchors: t.Sequence[t.Mapping[str, t.Any]] = (),
+    memory: bool = False,
 ) -> dict[str, t.Any]:
-    """Records of the log at *path*, and whether it is right: ``msg``, ``log``, ``records``, ``count``, ``verified``, ``head``, ``first_bad``.
+    """Records of the log at *path*, and whether it is right: ``msg``, ``log``, ``exists``, ``first`` (the hash of record 1), ``records``,
+    ``count``, ``verified``, ``head``, ``first_bad``, ``healed``.
 
-    :arg check: Whether to verify. Otherwise ``verified`` is ``None`` and ``head`` that of the newest whole record.
+    :arg check: Whether to verify. Otherwise ``verified`` and ``healed`` are ``None`` and ``head`` is that of the newest whole record.
+    :arg memory: Whether ``remembered`` is wanted: what the records that are as *wanted* remember of other logs, however many there are.
     :raises CodexOpsError: ``option_invalid``, or ``log_unreadable``. A bad log is not an error here.
     """
-    if limit < 1:
-        raise CodexOpsError(f"expected 1 or more, found {limit}.", code="option_invalid", outcome="rejected", where="limit")
+    if limit < 0:
+        raise CodexOpsError(f"expected 0 or more, found {limit}.", code="option_invalid", outcome="rejected", where="limit")
     _check_anchors(anchors)
     for name in ("since", "until"):
         if name in wanted:
             moment(wanted[name], f"filter.{name}")
     try:
-        verdict = verify(path, anchors) if check else None
-        found, count = select(path, wanted, limit)
+        verdict = verify(path, anchors, parse=True) if check else None
+        found, count = select(path, wanted, limit, parse=verdict is None or not verdict.verified)
+        known = remembered(_lines(path, wanted)) if memory else []
         last = verdict.head if verdict else head(path)
+        exists, begin = os.path.lexists(path) or bool(segments(path)), first(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise CodexOpsError(
@@ -154,18 +171,22 @@ def info(
         bad = verdict.first_bad
         message = f"The log is not as it was written, from record {bad['seq']} on: {bad['file']}, line {bad['line']}, byte {bad['offset']}: {bad['reason']}"
     elif last is None:
-        message = f"There are no records in {path}."
+        message = f"There are no records in {path}." if exists else f"There is no log at {path}."
     elif verdict is None:
         message = f"The log ends with record {last['seq']}. It was not verified."
     else:
         bound = f"; what was remembered ({len(anchors)}) is in it" if anchors else ""
         message = f"The chain of {verdict.records} records holds{bound}."
-    return {
+    answer = {
         "msg": message,
         "log": path,
+        "exists": exists,
+        "first": begin,
         "records": found,
         "count": count,
         "verified": verdict.verified if verdict else None,
         "head": last,
         "first_bad": verdict.first_bad if verdict else None,
+        "healed": verdict.healed if verdict else None,
     }
+    return {**answer, "remembered": known} if memory else answer

@@ -165,7 +165,8 @@ class Redactor:
         markers = find_markers(text)
         return _outside(merged, markers) if markers else merged
 
-    def _mark(self, kind: str, value: str) -> str:
+    def mark(self, kind: str, value: str) -> str:
+        """The marker of *value*, made with this redactor's key."""
         return marker(kind, value, self._key)
 
     def text(self, text: str) -> str:
@@ -182,51 +183,23 @@ class Redactor:
                 continue
             start = max(start, begin)
             pieces.append(text[done:start])
-            pieces.append(self._mark(kind, text[start:stop] if value is None else value))
+            pieces.append(self.mark(kind, text[start:stop] if value is None else value))
             done = stop
         pieces.append(text[done:end])
         return "".join(pieces)
 
-    def data(self, value: t.Any, depth: int = 0) -> t.Any:
-        """A copy of a JSON-like *value* with every string in it, keys included, redacted; cut where it is nested too deeply."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, (dict, list, tuple)) and depth >= MAX_DEPTH:
-            return "(nested too deeply)"
-        if isinstance(value, dict):
-            # {"name": "DB_PASSWORD", "value": "x"}
-            other = value.get("name") if isinstance(value.get("value"), str) else None
-            names = {"value": other} if isinstance(other, str) else {}
-            return {self.text(key) if isinstance(key, str) else key: self._under(names.get(key, key), item, depth + 1) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            before = [None, *value]
-            return [self._behind(before[number], item, depth + 1) for number, item in enumerate(value)]
-        return value
+    def data(self, value: t.Any) -> t.Any:
+        """A copy of a JSON-like *value* with every string in it, keys included, redacted; cut where it is nested too deeply.
 
-    def _under(self, key: t.Any, item: t.Any, depth: int) -> t.Any:
-        """*item*, which a dictionary keeps under *key*."""
-        shown = self.data(item, depth)
-        # What is untouched may still be a secret because of its name.
-        if isinstance(key, str) and isinstance(item, str) and shown == item:
-            kind = assignments.named(key, item)
-            return self._mark(kind, item) if kind else headed(self, key, item)
-        return shown
+        What stands under a telling name is masked with it: texts and numbers, also in lists and dictionaries.
+        """
+        from .values import redacted  # pylint: disable=import-outside-toplevel
 
-    def _behind(self, option: t.Any, item: t.Any, depth: int) -> t.Any:
-        """*item*, which follows *option* in a list, as on a command line."""
-        shown = self.data(item, depth)
-        if isinstance(option, str) and isinstance(item, str) and option.startswith("--") and shown == item and not item.startswith("-"):
-            kind = assignments.named(option, item)
-            return self._mark(kind, item) if kind else shown
-        return shown
+        return redacted(self, value, MAX_DEPTH)
 
-
-def headed(redactor: Redactor, name: str, value: str) -> str:
-    """*value* of the header *name*, as a dictionary of headers keeps it."""
-    if "\n" in value or not name.lower().endswith(("authorization", "cookie", "api-key", "-token")):
-        return value
-    begin = f"{name}: "
-    return redactor.text(begin + value)[len(begin) :]
+    def under(self, name: str, value: t.Any) -> t.Any:
+        """:meth:`data` of *value*, which is kept under *name*."""
+        return self.data({name: value})[self.text(name)]
 
 
 def _outside(masks: list[_Mask], markers: list[tuple[str, int]]) -> list[_Mask]:

@@ -64,7 +64,7 @@ def test_a_line_is_what_is_written_down(log: str) -> None:
         assert "healed" not in rest
         prev = made["hash"]
     assert head(log) == second
-    assert verify(log) == (True, second, 2, None)
+    assert verify(log)[:4] == (True, second, 2, None)
 
 
 def test_records_that_are_appended_together_are_as_if_one_came_after_the_other(log: str) -> None:
@@ -73,7 +73,7 @@ def test_records_that_are_appended_together_are_as_if_one_came_after_the_other(l
     made = append_all(log, [{"n": 1}, {"n": 2}, {"n": 3}], copies.append)
     made += [append(log, {"n": 4})]
     assert [record["n"] for record in records(log)] == [1, 2, 3, 4]
-    assert verify(log, made) == (True, made[-1], 4, None)
+    assert verify(log, made)[:4] == (True, made[-1], 4, None)
     assert "".join(f"{copy}\n" for copy in copies).encode() == b"".join(_bytes(log).splitlines(True)[1:4])
     assert [record.get("healed") is not None for record in records(log)] == [True, False, False, False]
 
@@ -106,7 +106,7 @@ def test_what_is_no_file_is_refused_in_the_place_of_the_log(tmp_path: pathlib.Pa
 def test_no_log_is_an_empty_one(tmp_path: pathlib.Path) -> None:
     for path in (tmp_path / "none", tmp_path / "no" / "folder"):
         assert head(str(path)) is None and list(records(str(path))) == [] and not rotate(str(path), 0)
-        assert verify(str(path)) == (True, None, 0, None)
+        assert verify(str(path))[:4] == (True, None, 0, None)
 
 
 def _deep(levels: int) -> t.Any:
@@ -183,7 +183,7 @@ def test_a_torn_line_is_left_standing_and_bound_by_the_next_record(log: str, tai
     healed = list(records(log))[-1]["healed"]
     assert healed == {"bytes": len(tail) + 6, "sha256": hashlib.sha256(tail + b"#torn\n").hexdigest()}
     append(log, {})
-    assert verify(log, [made]) == (True, head(log), whole + 2, None)
+    assert verify(log, [made])[:4] == (True, head(log), whole + 2, None)
 
 
 def test_torn_lines_one_after_the_other_are_bound_together(log: str) -> None:
@@ -192,7 +192,7 @@ def test_torn_lines_one_after_the_other_are_bound_together(log: str) -> None:
     _add(log, torn)
     made = append(log, {})
     assert list(records(log))[-1]["healed"]["bytes"] == len(torn + b"#torn\n")
-    assert verify(log) == (True, made, 2, None)
+    assert verify(log)[:4] == (True, made, 2, None)
 
 
 def test_a_record_that_lacks_only_its_newline_stays_a_record(log: str) -> None:
@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_a_torn_line_that_the_next_record_heals(log: str) -> 
         if chosen.random() < 0.3:
             append(log, {"a": "room again"})
     made = append(log, {"a": "end"})
-    assert verify(log) == (True, made, made["seq"], None)
+    assert verify(log)[:4] == (True, made, made["seq"], None)
     assert b"#torn\n" in _bytes(log)
 
 
@@ -316,7 +316,7 @@ def test_the_append_only_attribute_forbids_nothing_but_rotation(log: str, record
         append(log, {"a": 2})
         assert _within(os.stat(log).st_size + 40, log, {"a": 3}) == 27
         made = append(log, {"a": 4})
-        assert verify(log) == (True, made, 3, None)
+        assert verify(log)[:4] == (True, made, 3, None)
         if append_only:
             with pytest.raises(PermissionError):
                 os.truncate(log, 10)
@@ -344,7 +344,7 @@ def test_rotation_keeps_the_chain(log: str) -> None:
     append(log, {"number": 10})
     assert [record["number"] for record in records(log)] == list(range(1, 11))
     assert [record["number"] for record in records(log, after_seq=7)] == [8, 9, 10]
-    assert verify(log, [made]) == (True, head(log), 10, None)
+    assert verify(log, [made])[:4] == (True, head(log), 10, None)
 
 
 def test_a_file_that_ends_in_a_torn_line_is_not_rotated_until_it_is_healed(log: str) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pathlib
@@ -99,7 +100,7 @@ def test_a_moment_that_is_none_is_named_with_its_place(log: str, text: str) -> N
 
 @pytest.mark.parametrize(
     ("change", "place"),
-    [({"limit": 0}, "limit"), ({"anchors": [{"seq": 0, "hash": "0" * 64}]}, "anchors[0]"), ({"anchors": [{"seq": 1, "hash": "0" * 63 + "G"}]}, "anchors[0]")],
+    [({"limit": -1}, "limit"), ({"anchors": [{"seq": 0, "hash": "0" * 64}]}, "anchors[0]"), ({"anchors": [{"seq": 1, "hash": "0" * 63 + "G"}]}, "anchors[0]")],
 )
 def test_a_bad_option_is_named_with_its_place(log: str, change: dict[str, t.Any], place: str) -> None:
     given: dict[str, t.Any] = {"wanted": {}, "limit": 1, "check": True}
@@ -145,3 +146,45 @@ def test_the_records_of_an_operation_have_the_published_form(tmp_path: pathlib.P
     assert len(found) == 6 and "healed" in found[4]
     for record in found:
         jsonschema.Draft7Validator(SCHEMA).validate(record)
+
+
+def test_a_log_that_is_not_there_is_told_from_an_empty_one(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    answer = info(str(path), wanted={}, limit=1, check=True)
+    assert (answer["exists"], answer["first"], answer["count"]) == (False, None, 0) and "no log at" in answer["msg"]
+    path.touch()
+    assert info(str(path), wanted={}, limit=1, check=True)["exists"]
+    made = append(str(path), {})
+    rotate(str(path), 0)
+    answer = info(str(path), wanted={}, limit=0, check=True)
+    assert (answer["exists"], answer["first"], answer["records"]) == (True, made["hash"], [])
+
+
+def test_what_the_records_remember_comes_without_them_each_once(tmp_path: pathlib.Path) -> None:
+    path, anchor = str(tmp_path / "audit.jsonl"), {"log": "ab" * 8, "seq": 4, "hash": "cd" * 32}
+    head = {"log": "/l", "seq": 2, "hash": "ef" * 32, "first": "01" * 32}
+    junk: list[t.Any] = ["x", 7, [], {**anchor, "seq": 0}, {**anchor, "seq": True}, {**anchor, "seq": "4"}, {**anchor, "hash": "x"}, {"seq": 4}]
+    for number in range(150):
+        append(path, {"anchor": {**anchor, "seq": 4 + number // 2}, "result": {"msg": "x" * 500, "report": {"anchor": junk}}})
+    for value in junk:
+        append(path, {"anchor": value})
+    append(path, {"host_head": head, "task_host": "web1"})
+    append(path, {"host_head": head, "task_host": "web1", "delegated_to": "web2"})
+    append(path, {"host_head": head})
+    answer = info(path, wanted={}, limit=0, check=True, memory=True)
+    found = answer["remembered"]
+    assert found[:75] == [{**anchor, "seq": 4 + number, "record": 1 + 2 * number} for number in range(75)]
+    assert found[75 : 75 + len(junk)] == [{"record": 151 + number, "malformed": "anchor"} for number in range(len(junk))]
+    assert [(one.get("host"), one.get("malformed")) for one in found[75 + len(junk) :]] == [("web1", None), ("web2", None), (None, "host_head")]
+    assert found[-2]["first"] == "01" * 32
+    assert answer["records"] == [] and len(json.dumps(answer)) < 30000
+
+
+def test_a_line_that_is_no_json_is_not_counted(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "audit.jsonl")
+    made = append(path, {})
+    covered = b'"prev":"%s","seq":2,NO JSON}' % made["hash"].encode()
+    with open(path, "ab") as handle:
+        handle.write(b'{"hash":"%s",' % hashlib.sha256(b"{" + covered).hexdigest().encode() + covered + b"\n")
+    answer = info(path, wanted={}, limit=10, check=True)
+    assert (answer["count"], len(answer["records"]), answer["verified"]) == (1, 1, False)

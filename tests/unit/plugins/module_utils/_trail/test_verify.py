@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import random
@@ -15,7 +16,7 @@ import typing as t
 import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils._trail import chain
-from ansible_collections.day2.codex.plugins.module_utils._trail.log import append, records, rotate
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append, first, records, rotate
 from ansible_collections.day2.codex.plugins.module_utils._trail.verify import Verdict, verify
 
 TRIALS = 10_000
@@ -230,7 +231,7 @@ ATTACKS = {"byte": _byte, "remove": _remove, "insert": _insert, "swap": _swap, "
 def test_it_is_found_every_time_at_the_right_place(logs: list[Log], attack: str) -> None:
     chosen = random.Random(f"{attack} 2026")
     for log in logs:
-        assert verify(log.path, [log.head]) == (True, log.head, log.head["seq"], None)
+        assert verify(log.path, [log.head])[:4] == (True, log.head, log.head["seq"], None)
     trials = -(-TRIALS // (len(ATTACKS) + 1))
     for trial in range(trials):
         log = chosen.choice(logs)
@@ -327,3 +328,74 @@ def test_a_log_that_cannot_be_read_raises(tmp_path: pathlib.Path) -> None:
     os.symlink(tmp_path / "moved", segment)
     with pytest.raises(OSError):
         verify(path)
+
+
+def _forged_line(path: str, body: bytes) -> bytes:
+    """A line behind the head of the log whose hash is right, whatever stands in it."""
+    before = verify(path).head
+    assert before is not None
+    covered = b'"prev":"%s","seq":%d,' % (before["hash"].encode(), before["seq"] + 1) + body
+    return b'{"hash":"%s",' % hashlib.sha256(b"{" + covered).hexdigest().encode() + covered + b"\n"
+
+
+@pytest.mark.parametrize("body", [b"THIS IS NO JSON", b'"phase":"outcome"', b"THIS IS}"])
+def test_a_line_with_a_right_hash_that_is_no_json_is_no_record(tmp_path: pathlib.Path, body: bytes) -> None:
+    path = str(tmp_path / "audit.jsonl")
+    append(path, {})
+    line = _forged_line(path, body)
+    with open(path, "ab") as handle:
+        handle.write(line)
+    append(path, {})
+    verdict = verify(path, parse=True)
+    assert _found(verdict)[0] == 2 and "is no JSON" in (verdict.first_bad or {})["reason"]
+
+
+@pytest.mark.parametrize("tail", [b"", b"x", b"}}}", b'{"hash":"' + b"}" * 500])
+def test_a_whole_record_that_was_made_a_torn_line_is_found(tmp_path: pathlib.Path, tail: bytes) -> None:
+    path = tmp_path / "audit.jsonl"
+    for number in range(3):
+        append(str(path), {"number": number, "nested": {"a": {}}})
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1] + tail + TORN)
+    append(str(path), {})
+    verdict = verify(str(path))
+    assert _found(verdict) == (3, (str(path), 3, kept.index(b'\n{"hash"', kept.index(b"\n") + 1) + 1))
+    assert "whole record, number 3" in (verdict.first_bad or {})["reason"]
+
+
+def test_what_a_crash_left_is_listed_with_the_record_that_heals_it(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "audit.jsonl")
+    for piece in (b'{"hash":"', b"", b"x"):
+        append(path, {})
+        with open(path, "ab") as handle:
+            handle.write(piece)
+    append(path, {})
+    assert verify(path).healed == [{"seq": 2, "bytes": 9 + len(TORN)}, {"seq": 4, "bytes": 1 + len(TORN)}]
+
+
+def test_who_remembers_another_record_is_named_and_who_agrees_too(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "audit.jsonl")
+    made = [append(path, {"number": number}) for number in range(6)]
+    wrong = {"seq": 3, "hash": "0" * 64, "by": "b"}
+    verdict = verify(path, [{**made[1], "by": "a"}, wrong, {**made[2], "by": "c"}, {**made[5], "by": "d"}])
+    assert _found(verdict)[0] == 3 and verdict.records == 2
+    bad = verdict.first_bad or {}
+    assert (bad["by"], bad["agree"]) == (["b"], ["c", "d"])
+    assert "remembered differently by b" in bad["reason"] and "c and d agree" in bad["reason"]
+    alone = verify(path, [{**made[1], "by": "a"}, wrong]).first_bad or {}
+    assert alone["agree"] == [] and "is not the one that was remembered by b" in alone["reason"]
+    # The log goes wrong behind: who agrees is known up to there.
+    with open(path, "ab") as handle:
+        handle.write(b"junk\n")
+    assert (verify(path, [wrong, {**made[2], "by": "c"}]).first_bad or {})["agree"] == ["c"]
+
+
+def test_whoever_knows_how_the_log_began_knows_a_log_that_was_written_anew(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "audit.jsonl")
+    made = [append(path, {"number": number}) for number in range(3)]
+    assert first(path) == made[0]["hash"]
+    assert verify(path, [{**made[2], "first": made[0]["hash"]}]).verified
+    assert _found(verify(path, [{**made[2], "first": "0" * 64}]))[0] == 1
+    rotate(path, 0)
+    append(path, {})
+    assert first(path) == made[0]["hash"]
