@@ -132,6 +132,9 @@ class Places:
             # As it was given, so that a link on the way is nobody else's either.
             if self._walk(self.given, links=True) != self.prefix:
                 raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
+            if os.path.lexists(self.etc):
+                # Whoever could swap it would decide about policy, signers and kill switch.
+                self._walk(self.etc, links=not self.own)
             if self.privileged and self.ops is not None:
                 from ._layout import lay  # pylint: disable=import-outside-toplevel
 

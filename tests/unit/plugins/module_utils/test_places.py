@@ -218,3 +218,13 @@ def test_a_host_has_one_name_that_tells_nothing() -> None:
     assert host_id() == host_id()
     assert len(host_id()) == 32
     assert os.uname().nodename not in host_id()
+
+
+def test_a_folder_of_the_policy_that_others_can_write_is_refused(tmp_path: pathlib.Path) -> None:
+    places = Places(str(tmp_path / "prefix"))
+    os.makedirs(places.etc, 0o755)
+    places.prepare()
+    os.chmod(places.etc, 0o777)
+    with pytest.raises(CodexOpsError) as caught:
+        places.prepare()
+    assert (caught.value.code, caught.value.where) == ("prefix_unsafe", places.etc)
