@@ -89,6 +89,10 @@ def _compare(folder: pathlib.Path, ours: dict[str, t.Any], theirs: dict[str, t.A
 def exec_against_command(folder: pathlib.Path) -> None:
     """An exec task, and the same codex exec by ansible.builtin.command: one that ends at once, and one that works for a while."""
     port = provider.start()
+    # More runs than a host that has no policy may have in an hour.
+    policy = folder / "prefix/etc/codex-ops/policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text('{"version": 1, "limits": {"runs_per_hour": 100000, "tokens_per_day": 1000000000}}', "utf-8")
     for commands in (1, 10):
         base_url = f"http://127.0.0.1:{port}/{commands}/v1"
         home = folder / str(commands)
