@@ -114,6 +114,10 @@ def test_the_command_says_what_is_going_on_to_both(host: Host, user: str) -> Non
     program = "import sys; sys.path.insert(0, '/opt/codex-ops/current'); from codex_ops._cli.main import main;"
     program += "sys.exit(main(sys.argv[1:], '/opt/codex-ops/test'))"
     status = json.loads(host.must("/usr/bin/python3", "-IB", "-c", program, "status", "--json", user=user))
+    tested = host.run("/usr/bin/python3", "-IB", "-c", program, "selftest", "--json", user=user)
+    checks = {check["name"]: check for check in json.loads(tested.out)["checks"]}
+    assert checks["sandbox"]["result"] == "ok" and "codex-agent" in checks["sandbox"]["why"], checks
+    assert checks["places"]["result"] == "ok", checks
     assert status["plans"] and status["runs"] and status["budget"]["runs_last_hour"] > 0, status
 
 

@@ -16,7 +16,7 @@ from .config import Layout, model_catalogue
 from .request import MAX_CONTRACT, AgentRequest
 
 #: The copies that a run folder may hold.
-COPIES = ("workspace", "goal")
+COPIES = ("workspace", "goal", "returned", "returned.links")
 _MOUNT_POINTS = (".git", ".codex", ".agents", ".aws")
 
 

@@ -12,6 +12,8 @@ That user may not enter the folders above the run's own (/root, a prefix with mo
 namespace of its own, in which a neutral folder shows the copy, the agent's folder and the Codex installation, nothing else
 of it: /mnt/codex-ops/workspace, /mnt/codex-ops/agent, /mnt/codex-ops/codex. The engine writes at the outer paths. Codex makes
 a /tmp/codex-daemon-UID besides, so /tmp is an empty one of its own too: nothing is left behind for each run.
+
+On a provisioned host Codex runs as codex-agent instead, by a helper of root's: see :mod:`helped`.
 """
 
 from __future__ import annotations

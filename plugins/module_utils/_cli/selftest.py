@@ -30,6 +30,10 @@ _Answer = tuple[str, str]
 
 def selftest(given: Asked) -> dict[str, t.Any]:
     """The result of ``selftest``: ``checks``, each with ``name``, ``result`` and ``why``."""
+    from .._dropping import for_good  # pylint: disable=import-outside-toplevel
+
+    # On a provisioned host it is codex-ops that has to be fit for the work.
+    for_good(given.prefix)
     places = Places(given.prefix)
     checks: list[tuple[str, t.Callable[[], _Answer]]] = [
         ("places", lambda: _places(places)),
@@ -185,14 +189,25 @@ def _codex(given: Asked, places: Places) -> _Answer:
 def _sandbox(given: Asked, places: Places) -> _Answer:
     from .._agent.binary import find_codex  # pylint: disable=import-outside-toplevel
     from .._agent.sandbox import preflight  # pylint: disable=import-outside-toplevel
+    from .._options import Options  # pylint: disable=import-outside-toplevel
+    from .._run import Run  # pylint: disable=import-outside-toplevel
     from .._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
 
     path = find_codex(given.codex_path, places.codex)
-    scratch = tempfile.mkdtemp(prefix="selftest-", dir=places.state)
+    # No key is needed here.
+    run = Run(Options(prefix=given.prefix, cassette_mode="replay"), "selftest")
+    helpers = run.helpers()
+    if helpers is None:
+        scratch = tempfile.mkdtemp(prefix="selftest-", dir=places.state)
+    else:
+        scratch = places.run_dir(run.id)
+        os.mkdir(scratch, 0o700)
     try:
         # Among stamps of its own, so that it is proved now and not remembered.
         os.mkdir(os.path.join(scratch, "stamps"), 0o700)
-        preflight(path, scratch, os.path.join(scratch, "stamps"))
+        preflight(path, scratch, os.path.join(scratch, "stamps"), helpers)
     finally:
         remove_tree(scratch)
+    if helpers is not None:
+        return _OK, "a command in it, run as codex-agent by the helpers, reached no network, no secret, and no file but its own"
     return _OK, "a command in it reached no network, no secret, and no file but its own"
