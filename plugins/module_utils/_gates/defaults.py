@@ -41,7 +41,7 @@ WITH_ROLLBACK = ("database_migration",)
 
 #: What all runs of a host may spend together.
 TOKENS_PER_DAY = 2000000
-RUNS_PER_HOUR = 60
+RUNS_PER_HOUR = 600
 #: Seconds for which an approval counts at most.
 MAX_AGE = 7 * 86400
 #: Seconds for an action that names no timeout.

@@ -79,7 +79,7 @@ def test_the_example_of_the_guide_is_a_policy(path: pathlib.Path) -> None:
 
 def test_what_it_leaves_out_takes_the_default(path: pathlib.Path) -> None:
     policy = load(_write(path, {"version": 1}), OWNERS)
-    assert policy.categories == defaults.CATEGORIES and policy.limits == Limits(2000000, 60)
+    assert policy.categories == defaults.CATEGORIES and policy.limits == Limits(2000000, 600)
     assert policy.ad_hoc == "approval" and policy.provider == {"cassettes": False} and policy.max_age == 7 * 86400
     assert not policy.slices and not policy.actions and not policy.cleanup and not policy.people
 
@@ -132,7 +132,7 @@ def test_a_missing_file_closes_the_gates_and_reading_goes_on_under_built_in_limi
     assert _refused(str(path)).code == "policy_missing"
     assert _refused(str(path / "below/policy.json")).code == "policy_missing"
     rules = standing([(str(path), OWNERS, True)])
-    assert rules.limits == Limits(2000000, 60) and not rules.cassettes and rules.provider == {"cassettes": False}
+    assert rules.limits == Limits(2000000, 600) and not rules.cassettes and rules.provider == {"cassettes": False}
     assert rules.action("any") is None and rules.people == {} and rules.max_age > 0
 
 
