@@ -16,13 +16,17 @@ description:
   - A record says which play and task it was, for which host, with which options, what came of it, the digest of the diff, and the head of the host's own
     log after the task. That head is how a host's log that was rewritten, cut or replaced later is found out; see the guide on the audit log.
   - Secrets are taken out. Of a task with C(no_log) neither options nor result are recorded, only that it ran and whether it failed.
-  - Each run of ansible-playbook has an intent and an outcome of its own. An intent without an outcome is a run that did not come to its end.
+  - Each run of ansible-playbook has an intent and an outcome of its own. An intent without an outcome is a run that did not come to its end, such as one
+    that was stopped with Ctrl-C.
+  - A task with C(until) has a record of its last attempt only. The host's log has all of them.
   - A log that cannot be written is an error, not a warning, unless O(mode=warn).
 options:
   log:
     description:
       - The log. Its folder is made where it is missing.
       - In an execution environment, name a path on a volume that outlives the job.
+      - Beside it lies a file of the same name with C(.redaction-key) behind it, by which equal secrets have equal marks in all records.
+        Keep it with the log, and as private.
     type: path
     default: ~/.local/state/day2-codex/audit.jsonl
     env:
@@ -34,7 +38,8 @@ options:
     description:
       - With V(strict), a log that cannot be written stops ansible-playbook before anything runs. When it fails later, no further task starts; what runs
         on other hosts at that moment is ended as far as Ansible can end it.
-      - With V(warn), a warning is shown and the play goes on. How many records were lost stands in the outcome of the run.
+      - With V(warn), a warning is shown and the play goes on. Each record that is written after that, when the log can be written again, says how many
+        were lost before it.
     type: str
     default: strict
     choices:
@@ -116,9 +121,10 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.day2.codex.plugins.module_utils._outcomes import FAILED
+from ansible_collections.day2.codex.plugins.module_utils._secrets import kept_key
 from ansible_collections.day2.codex.plugins.module_utils._trail.log import rotate
-from ansible_collections.day2.codex.plugins.plugin_utils._audit import ASYNC_STATUS, COLLECTION, Outcome, Recorder, caller, is_of_engine, log_id, new_run
-from ansible_collections.day2.codex.plugins.plugin_utils._audit_writer import Writer
+from ansible_collections.day2.codex.plugins.plugin_utils._audit import ASYNC_STATUS, COLLECTION, Outcome, Recorder, caller, is_of_engine, new_run
+from ansible_collections.day2.codex.plugins.plugin_utils._audit_writer import Writer, to_do
 
 #: Since 2.21 a result's task is the one that ran, after templating; before, its fields stand beside it.
 _TASK_RAN = tuple(int(part) for part in ansible_version.split(".")[:2]) >= (2, 21)
@@ -144,6 +150,8 @@ class CallbackModule(CallbackBase):
         self._writer: Writer | None = None
         self._lost = 0
         self._said: set[str] = set()
+        #: Of each loop that runs now, by task and host: the options of each item, and the host that it was delegated to.
+        self._items: dict[tuple[str, str], list[_Item]] = {}
 
     # What Ansible calls before anything runs.
 
@@ -196,12 +204,11 @@ class CallbackModule(CallbackBase):
         manager = play.get_variable_manager() if play is not None else None
         extra_vars = getattr(manager, "extra_vars", None)
         job_id, user = caller(extra_vars if isinstance(extra_vars, dict) else {})
-        self._recorder = Recorder(new_run(), job_id, user, {"ansible_core": ansible_version})
-        self._id = log_id(self._path)
         # So that a playbook can find it, however it was set.
         os.environ["DAY2_CODEX_AUDIT_LOG"] = self._path
-        self._writer = Writer(self._path, self._copy)
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        self._recorder = Recorder(new_run(), job_id, user, {"ansible_core": ansible_version}, kept_key(f"{self._path}.redaction-key"))
+        self._writer = Writer(self._path, self._copy)
         if self._max_bytes > 0 and os.path.exists(self._path):
             rotate(self._path, self._max_bytes)
 
@@ -231,6 +238,32 @@ class CallbackModule(CallbackBase):
         """A task was skipped on a host."""
         if self._all:
             self._result("skipped", result)
+        else:
+            self._items.pop(_key(result), None)
+
+    def v2_runner_item_on_ok(self, result: t.Any) -> None:
+        """An item of a loop succeeded."""
+        self._item(result)
+
+    def v2_runner_item_on_failed(self, result: t.Any) -> None:
+        """An item of a loop failed."""
+        self._item(result)
+
+    def v2_runner_item_on_skipped(self, result: t.Any) -> None:
+        """An item of a loop was skipped."""
+        self._item(result)
+
+    def _item(self, raw: t.Any) -> None:
+        # The result of the whole loop has only the templates of this.
+        try:
+            task = getattr(raw, "task", None) or raw._task
+            fields = _fields(raw, task)
+            args = fields.get("args")
+            own = isinstance(args, dict) and str(getattr(task, "resolved_action", None) or task.action).startswith(COLLECTION)
+            found = _Item(args if own else {}, fields.get("delegate_to") or None)
+            self._items.setdefault(_key(raw), []).append(found)
+        except Exception as error:  # pylint: disable=broad-except
+            self._failed(error, "No further task was started.")
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Record the outcome of the run."""
@@ -248,6 +281,7 @@ class CallbackModule(CallbackBase):
     def _result(self, status: str, raw: t.Any) -> None:
         if self._recorder is None:
             return
+        items = self._items.pop(_key(raw), [])
         # ansible-core 2.19 gave these names without the underscore; 2.17 and 2.18 know only those with it.
         task = getattr(raw, "task", None) or raw._task
         module = str(getattr(task, "resolved_action", None) or task.action)
@@ -258,13 +292,14 @@ class CallbackModule(CallbackBase):
             result = raw.result if hasattr(raw, "result") else raw._result
             if not own and not is_of_engine(module, result):
                 return
-            for one in self._outcomes(status, raw, task, module, result):
+            for one in self._outcomes(status, raw, task, module, items):
                 self._append(self._recorder.of_task(one))
         except Exception as error:  # pylint: disable=broad-except
             self._failed(error, "No further task was started.")
 
-    def _outcomes(self, status: str, raw: t.Any, task: t.Any, module: str, result: dict[str, t.Any]) -> list[Outcome]:
+    def _outcomes(self, status: str, raw: t.Any, task: t.Any, module: str, seen: list[_Item]) -> list[Outcome]:
         fields = _fields(raw, task)
+        result = raw.result if hasattr(raw, "result") else raw._result
         host = getattr(raw, "host", None) or raw._host
         name = fields.get("name") or task.get_name()
         hidden = _hidden(fields, result)
@@ -281,18 +316,22 @@ class CallbackModule(CallbackBase):
             task=str(name),
             task_path=task.get_path() or None,
             play=self._play.get_name() if self._play is not None else None,
-            delegated_to=fields.get("delegate_to") or None,
+            delegated_to=", ".join(sorted({str(one.delegated_to) for one in seen if one.delegated_to})) or fields.get("delegate_to") or None,
         )
         items = result.get("results")
         if not whole.own or not fields.get("loop") or not isinstance(items, list) or not items:
             return [whole]
-        # Each item of a loop is an operation of its own on the host.
-        return [_of_item(whole, item) for item in items if isinstance(item, dict) and (self._all or not item.get("skipped"))]
+        # Each item of a loop is an operation of its own on the host. One whose loop variable could not be set never began.
+        began = iter(seen)
+        pairs = [(item, next(began, None) if "ansible_loop_var" in item else None) for item in items if isinstance(item, dict)]
+        return [_of_item(whole, item, one) for item, one in pairs if self._all or not item.get("skipped")]
 
     # Writing.
 
     def _append(self, record: dict[str, t.Any], wait: bool = False) -> None:
         writer = t.cast(Writer, self._writer)
+        if self._lost:
+            record["result"]["records_lost"] = self._lost
         writer.put(record)
         if wait:
             writer.wait()
@@ -303,8 +342,8 @@ class CallbackModule(CallbackBase):
         writer = t.cast(Writer, self._writer)
         for error in writer.failures():
             self._failed(error, what)
-        if writer.head is not None:
-            os.environ[HEAD_VARIABLE] = f"{self._id}:{writer.head['seq']}:{writer.head['hash']}"
+        if writer.head is not None and writer.first is not None:
+            os.environ[HEAD_VARIABLE] = f"{writer.first[:16]}:{writer.head['seq']}:{writer.head['hash']}"
 
     def _settle(self) -> None:
         """No task starts before the records of those before it are on disk."""
@@ -324,7 +363,7 @@ class CallbackModule(CallbackBase):
         message = f"The audit log cannot be kept: {reason} ({self._path})."
         if self._strict:
             self._stop(
-                f"{message} {what} Make room or correct the owner of the file, or name another path in DAY2_CODEX_AUDIT_LOG; "
+                f"{message} {what} {to_do(self._path, error)}, or name another path in DAY2_CODEX_AUDIT_LOG; "
                 "DAY2_CODEX_AUDIT_MODE=warn goes on without a log."
             )
         self._lost += 1
@@ -342,6 +381,18 @@ def _fields(raw: t.Any, task: t.Any) -> dict[str, t.Any]:
     return {name: getattr(task, name) for name in _FIELDS} if _TASK_RAN else raw._task_fields
 
 
+class _Item(t.NamedTuple):
+    """What an item of a loop was given, after templating."""
+
+    args: dict[str, t.Any]
+    delegated_to: t.Any
+
+
+def _key(raw: t.Any) -> tuple[str, str]:
+    task, host = getattr(raw, "task", None) or raw._task, getattr(raw, "host", None) or raw._host
+    return str(getattr(task, "_uuid", "")), host.get_name()
+
+
 def _of_our_role(task: t.Any) -> bool:
     return f"{getattr(getattr(task, '_role', None), '_role_collection', None)}." == COLLECTION
 
@@ -350,21 +401,20 @@ def _hidden(fields: dict[str, t.Any], result: dict[str, t.Any]) -> bool:
     return bool(fields.get("no_log") or result.get("_ansible_no_log") or "censored" in result)
 
 
-def _of_item(whole: Outcome, item: dict[str, t.Any]) -> Outcome:
+def _of_item(whole: Outcome, item: dict[str, t.Any], given: _Item | None) -> Outcome:
     hidden = whole.no_log or _hidden({}, item)
     # Since 2.21 an item does not say whether it failed; the engine's outcome does.
     failed = item.get("failed", item["outcome"] in FAILED if isinstance(item.get("outcome"), str) else whole.status == "failed")
     status = "skipped" if item.get("skipped") else "unreachable" if item.get("unreachable") else "failed" if failed else "ok"
-    invocation = item.get("invocation")
-    shown = invocation.get("module_args") or {} if isinstance(invocation, dict) else {}
     return Outcome(
         **{
             **vars(whole),
             "status": status,
             "result": item,
             # The task's own arguments are still templates here.
-            "args": {} if hidden else {name: shown.get(name, value) for name, value in whole.args.items()},
+            "args": {} if hidden else given.args if given is not None else whole.args,
             "no_log": hidden,
             "item": None if hidden else item.get("_ansible_item_label", item.get("item")),
+            "delegated_to": given.delegated_to if given is not None else whole.delegated_to,
         }
     )

@@ -195,7 +195,8 @@ class Run:
             from ._trail.sink import syslog  # pylint: disable=import-outside-toplevel
 
             copy = syslog
-        return log.append(self.places.log, restored(self.redactor.data(record), record, RECORD), copy)
+        head = log.append(self.places.log, restored(self.redactor.data(record), record, RECORD), copy)
+        return {**head, "first": log.first(self.places.log)}
 
     def _kept(self) -> list[dict[str, t.Any]]:
         """The files that were kept of this run, each by its digest: whoever changes one later is found out."""

@@ -56,7 +56,8 @@ class _Switching:
         made = _record.make(phase, run_id=self.run_id, operation="kill_switch", check_mode=self.options.check, facts=facts, result=result, kept=[])
         redactor = Redactor(self._known, key=redaction_key(self.places))
         try:
-            return log.append(self.places.log, redactor.data(made), None if self.places.own else syslog)
+            head = log.append(self.places.log, redactor.data(made), None if self.places.own else syslog)
+            return {**head, "first": log.first(self.places.log)}
         except OSError as error:
             explained = self.places.explain(error, self.places.log)
             explained.code = "trail_unwritable"

@@ -63,11 +63,15 @@ options:
       - It cannot be used with C(async).
     type: str
   limit:
-    description: How many records are returned at most, the newest.
+    description: How many records are returned at most, the newest. With V(0), none.
     type: int
     default: 100
+  remembered:
+    description: Whether RV(remembered) is returned. It has no limit; use it with O(limit=0) where the records themselves are not needed.
+    type: bool
+    default: false
   verify:
-    description: Whether to verify the chain. A log is read at several hundred megabytes a second.
+    description: Whether to verify the chain. A log is read at about a hundred megabytes a second.
     type: bool
     default: true
   anchors:
@@ -84,6 +88,12 @@ options:
         description: Its hash, 64 hexadecimal digits.
         type: str
         required: true
+      first:
+        description: The hash of record 1 of the log in which it stood.
+        type: str
+      by:
+        description: Who remembers it. RV(first_bad) names who does where not all remember the same.
+        type: str
   fail_on_tampering:
     description: Whether the task fails when the log is not as it was written. It returns the same then, and verifies whatever O(verify) says.
     type: bool
@@ -166,6 +176,16 @@ log:
   type: str
   returned: when it could be read
   sample: /var/log/codex-ops/audit.jsonl
+exists:
+  description: Whether there is a file at all. A log that is not there has no records and no mistake in it.
+  type: bool
+  returned: when it could be read
+  sample: true
+first:
+  description: The hash of the first record, by which a log is known wherever it lies, or V(null) where there is none.
+  type: str
+  returned: when it could be read
+  sample: 7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730
 records:
   description:
     - The newest records that are as O(filter) wants, oldest first. They are not verified one by one. See RV(first_bad).
@@ -278,7 +298,60 @@ first_bad:
     reason:
       description: What is wrong, in a sentence.
       type: str
+    by:
+      description: Who remembers another record there, where O(anchors[].by) is given.
+      type: list
+      elements: str
+    agree:
+      description: Who else remembers this record or one behind it as it stands in the log.
+      type: list
+      elements: str
   sample: null
+healed:
+  description:
+    - The records before which torn lines stand, which a crash or a full disk left. V(null) with O(verify=false).
+    - Nobody can tell what a torn line would have said. More of them than there were crashes are worth a look.
+  type: list
+  elements: dict
+  returned: when it could be read
+  contains:
+    seq:
+      description: The number of the record.
+      type: int
+    bytes:
+      description: How many bytes of torn lines stand before it.
+      type: int
+  sample: [{seq: 8, bytes: 217}]
+remembered:
+  description:
+    - What the records that are as O(filter) wants remember of other logs, each once. A host's remember the controller's, a controller's the hosts'.
+    - Of what has not the right form, there is only C(record) and C(malformed).
+  type: list
+  elements: dict
+  returned: with O(remembered=true), when it could be read
+  contains:
+    record:
+      description: The number of the record in this log.
+      type: int
+    log:
+      description: The other log. Of a host, its path; of a controller, the first 16 digits of the hash of its record 1.
+      type: str
+    seq:
+      description: The number of a record of the other log.
+      type: int
+    hash:
+      description: Its hash.
+      type: str
+    first:
+      description: The hash of record 1 of the other log, where it is known.
+      type: str
+    host:
+      description: The host that has the other log.
+      type: str
+    malformed:
+      description: The name of the field that is malformed.
+      type: str
+  sample: [{log: 7d865e959b246691, seq: 41, hash: b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9, record: 7}]
 query_result:
   description: The value of O(query).
   type: raw
@@ -328,12 +401,13 @@ def main() -> None:
             },
             "query": text,
             "limit": {"type": "int", "default": 100},
+            "remembered": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": True},
             "anchors": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"seq": {"type": "int", "required": True}, "hash": {"type": "str", "required": True}},
+                "options": {"seq": {"type": "int", "required": True}, "hash": {"type": "str", "required": True}, "first": text, "by": text},
             },
             "fail_on_tampering": {"type": "bool", "default": False},
         },
@@ -348,6 +422,7 @@ def main() -> None:
                 limit=params["limit"],
                 check=params["verify"] or params["fail_on_tampering"],
                 anchors=params["anchors"],
+                memory=params["remembered"],
             )
         )
     except CodexOpsError as error:

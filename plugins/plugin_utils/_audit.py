@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.day2.codex.plugins.module_utils._canonical import canonical, digest
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import MIN_KNOWN, Redactor, marker
 from ansible_collections.day2.codex.plugins.module_utils._trail.who import who
-from ansible_collections.day2.codex.plugins.plugin_utils._audit_plain import Plain
+from ansible_collections.day2.codex.plugins.plugin_utils._audit_plain import Plain, secret_name
 
 COLLECTION = "day2.codex."
 ASYNC_STATUS = "ansible.builtin.async_status"
@@ -27,8 +27,8 @@ ASYNC_STATUS = "ansible.builtin.async_status"
 HOST_LOG = "var/log/codex-ops/audit.jsonl"
 # What Ansible puts in the place of an option that its module marks as no_log.
 _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-# Marked no_log because it is opaque and long; the task gives only its path.
-_NOT_SECRET = frozenset({"cassette"})
+#: The secret options of this collection's modules. Others are marked no_log because they are opaque and long; no task gives a secret there.
+SECRET_OPTIONS = frozenset({"api_key"})
 _HASH = re.compile(r"[0-9a-f]{64}")
 # Fixed names only: others of AWX's variables hold passwords and tokens.
 _JOB_VARIABLES = ("awx_job_id", "tower_job_id")
@@ -72,12 +72,6 @@ def new_run() -> str:
     return now.strftime("%Y%m%dT%H%M%SZ-") + os.urandom(4).hex()
 
 
-def log_id(path: str) -> str:
-    """16 hexadecimal digits that name a controller's log: of ``NODENAME:PATH``."""
-    name = f"{os.uname().nodename}:{os.path.abspath(path)}"
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
 def _simple(value: t.Any) -> str | None:
     if isinstance(value, str):
         return str.__str__(value)[:200] or None
@@ -103,18 +97,19 @@ def caller(extra_vars: t.Mapping[str, t.Any]) -> tuple[str | None, dict[str, t.A
 class Recorder:
     """Makes records. It learns secrets as it goes: what one task was given in secret stays secret in the records of the next."""
 
-    def __init__(self, run_id: str, job_id: str | None, user: dict[str, t.Any], versions: dict[str, str]) -> None:
+    def __init__(self, run_id: str, job_id: str | None, user: dict[str, t.Any], versions: dict[str, str], key: bytes | None = None) -> None:
         self.run_id = run_id
         self._job_id = job_id
         self._known: set[str] = set()
-        self._redactor = Redactor()
+        self._key = key
+        self._redactor = Redactor(key=key)
         self._seen: dict[str, str] = {}
         self._user = self._plain().data(user)
         self._versions = versions
         self.playbook: str | None = None
 
     def _plain(self) -> Plain:
-        return Plain(self._redactor, self._seen)
+        return Plain(self._redactor, self._seen, self._key)
 
     def _frame(self, phase: str, operation: str) -> dict[str, t.Any]:
         return {
@@ -144,22 +139,27 @@ class Recorder:
         record["playbook"] = plain.data(self.playbook)
         return record
 
-    def _learn(self, args: dict[str, t.Any], shown: dict[str, t.Any]) -> set[str]:
-        """Which of *args* are secret: those that the module hid. Their values are remembered."""
-        secret = set()
-        for name, value in args.items():
-            if name in _NOT_SECRET or not isinstance(value, (str, bytes)):
-                continue
-            if shown.get(name) == _HIDDEN or (name == "api_key"):
-                secret.add(str(name))
-                text = Plain.plainest(value)
-                if len(text) >= MIN_KNOWN and text != _HIDDEN and text not in self._known:
-                    self._known.add(text)
-                    self._redactor = Redactor(self._known)
-                    self._seen = {}
-        return secret
+    def _learn(self, one: Outcome, shown: dict[str, t.Any]) -> tuple[set[str], set[str]]:
+        """Which of the options are secret, and the values of those that only this record hides. The values of the others are remembered.
 
-    def _options(self, one: Outcome, shown: dict[str, t.Any], secret: set[str]) -> dict[str, t.Any] | None:
+        What a host says is not believed: a host that calls an ordinary word secret would blot it out of all records that follow. So of
+        our own modules it is known which options are secret, and of others, what has a telling name is remembered.
+        """
+        secret, here, new = set(), set(), set()
+        for name, value in one.args.items():
+            if not isinstance(value, (str, bytes)) or not (name in SECRET_OPTIONS if one.own else shown.get(name) == _HIDDEN):
+                continue
+            secret.add(str(name))
+            text = Plain.plainest(value)
+            if len(text) >= MIN_KNOWN and text != _HIDDEN and text not in self._known:
+                (new if one.own or secret_name(str(name)) else here).add(text)
+        if new:
+            self._known |= new
+            self._redactor = Redactor(self._known, key=self._key)
+            self._seen = {}
+        return secret, here
+
+    def _options(self, one: Outcome, shown: dict[str, t.Any], secret: set[str], plain: Plain) -> dict[str, t.Any] | None:
         if one.no_log:
             return None
         options: dict[t.Any, t.Any] = {}
@@ -167,7 +167,8 @@ class Recorder:
             if str(name).startswith("_ansible_"):
                 continue
             if name in secret:
-                options[name] = marker("option", Plain.plainest(value))
+                # A mark is put in its place below: masked once more, it would be another.
+                options[name] = None
             elif one.own:
                 options[name] = value
             elif name in shown:
@@ -175,15 +176,26 @@ class Recorder:
                 options[name] = shown[name]
             else:
                 options[name] = "(not reported by the module)"
-        return t.cast("dict[str, t.Any]", self._plain().data(options))
+        found = t.cast("dict[str, t.Any]", plain.data(options))
+        found.update({name: marker("option", Plain.plainest(one.args[name]), self._key) for name in secret if name in found})
+        return found
 
     def of_task(self, one: Outcome) -> dict[str, t.Any]:
         """The record of one result."""
         invocation = one.result.get("invocation")
         shown = invocation.get("module_args") if isinstance(invocation, dict) else None
         shown = shown if isinstance(shown, dict) else {}
-        secret = self._learn(one.args, shown)
-        options = self._options(one, shown, secret)
+        secret, here = self._learn(one, shown)
+        kept = self._redactor, self._seen
+        try:
+            if here:
+                self._redactor, self._seen = Redactor(self._known | here, key=self._key), {}
+            return self._task_record(one, shown, secret)
+        finally:
+            self._redactor, self._seen = kept
+
+    def _task_record(self, one: Outcome, shown: dict[str, t.Any], secret: set[str]) -> dict[str, t.Any]:
+        options = self._options(one, shown, secret, self._plain())
         plain = self._plain()
         record = self._frame("outcome", "task")
         record.update(
@@ -243,7 +255,7 @@ class Recorder:
         # What is small has room of its own, so that a flood of the agent's words cannot push it out.
         small = self._plain()
         record["run_id"] = small.word(result.get("run_id"))
-        record["host_head"] = _head(result.get("audit"), shown.get("prefix") or one.args.get("prefix"))
+        record["host_head"] = _head(result.get("audit"), one.args.get("prefix") or shown.get("prefix"))
         slice_ = one.args.get("slice")
         name = slice_.get("name") if isinstance(slice_, dict) else one.args.get("name") or one.args.get("src")
         record["input"] = {"slice": small.word(name), **{key: small.word(plan.get(key)) for key in ("slice_sha256", "base_sha256")}}
@@ -296,4 +308,6 @@ def _head(audit: t.Any, prefix: t.Any) -> dict[str, t.Any] | None:
     log = audit.get("log")
     if not isinstance(log, str):
         log = os.path.join(str.__str__(prefix) if isinstance(prefix, str) and prefix else "/", HOST_LOG)
-    return {"log": str.__str__(log)[:4096], "seq": int(audit["seq"]), "hash": str.__str__(audit["hash"])}
+    found = {"log": str.__str__(log)[:4096], "seq": int(audit["seq"]), "hash": str.__str__(audit["hash"])}
+    first = audit.get("first")
+    return {**found, "first": str.__str__(first)} if isinstance(first, str) and _HASH.fullmatch(first) else found

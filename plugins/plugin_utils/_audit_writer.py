@@ -11,12 +11,15 @@ each time. Whoever must know calls :meth:`Writer.wait`.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import os
 import queue
+import stat
 import threading
 import typing as t
 
-from ansible_collections.day2.codex.plugins.module_utils._trail.log import append_all
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append_all, first
 
 #: So many records may wait.
 MAX_WAITING = 256
@@ -24,6 +27,22 @@ MAX_WAITING = 256
 _AT_ONCE = 32
 #: Seconds that the end of the process waits for the disk.
 _AT_EXIT = 30.0
+
+
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device"}
+
+
+def to_do(path: str, error: Exception) -> str:
+    """What to do when the log at *path* cannot be written, as the beginning of a sentence."""
+    try:
+        kind = _KINDS.get(stat.S_IFMT(os.lstat(path).st_mode))
+    except OSError:
+        kind = None
+    if kind is not None:
+        return f"{path} is {kind}, and the log must be an ordinary file: name the file itself or move {kind} away"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "Make room"
+    return "Make room or correct the owner of the file"
 
 
 class Writer:
@@ -43,6 +62,8 @@ class Writer:
         self._process = os.getpid()
         #: The newest record that was written.
         self.head: dict[str, t.Any] | None = None
+        #: The hash of the log's first record, by which hosts know it.
+        self.first: str | None = None
         # A daemon: it must not keep a process alive that has come to its end. What still waits then is written by _end.
         threading.Thread(target=self._work, name="day2.codex.audit", daemon=True).start()
         atexit.register(self._end)
@@ -89,6 +110,9 @@ class Writer:
             # Nothing was written. One of them is to blame, and the others are not.
             return [error] if len(records) == 1 else [failure for record in records for failure in self._append([record])]
         before, self.head = self.head, heads[-1]
+        if self.first is None or heads[0]["seq"] == 1:
+            with contextlib.suppress(OSError):
+                self.first = first(self._path)
         if before is not None and heads[0]["seq"] <= before["seq"]:
             return [OSError(0, f"it was cut or replaced: record {before['seq']} was written before, and now {heads[0]['seq']}")]
         return []

@@ -21,6 +21,7 @@ from ansible.cli.playbook import PlaybookCLI  # noqa: F401  # pylint: disable=un
 from ansible.inventory.host import Host
 
 from ansible_collections.day2.codex.plugins.callback import audit
+from ansible_collections.day2.codex.plugins.module_utils._trail import redaction
 from ansible_collections.day2.codex.plugins.module_utils._trail.log import records
 from ansible_collections.day2.codex.plugins.module_utils._trail.verify import verify
 from ansible_collections.day2.codex.plugins.plugin_utils import _audit, _audit_plain
@@ -110,7 +111,7 @@ APPLIED = {
 def test_every_record_has_the_published_form_and_the_chain_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     log = tmp_path / "made" / "audit.jsonl"
     plugin = _started(monkeypatch, log, include="all")
-    plugin.v2_runner_on_ok(_ours(APPLIED, slice={"name": "s"}, prefix="/p"))
+    plugin.v2_runner_on_ok(_ours({**APPLIED, "audit": {**APPLIED["audit"], "first": "cd" * 32}}, slice={"name": "s"}, prefix="/p"))
     plugin.v2_runner_on_ok(Result("ansible.builtin.debug", {"msg": "x"}, {"msg": "x"}))
     plugin.v2_runner_on_failed(Result("ansible.builtin.command", {"_raw_params": "false"}, {"msg": "non-zero", "rc": 1}))
     plugin.v2_runner_on_unreachable(Result("ansible.builtin.ping", {}, {"msg": "no route", "unreachable": True}))
@@ -122,7 +123,7 @@ def test_every_record_has_the_published_form_and_the_chain_holds(monkeypatch: py
     assert verify(str(log)).verified
     assert log.stat().st_mode & 0o777 == 0o640
     ours = found[1]
-    assert ours["host_head"] == {"log": "/p/var/log/codex-ops/audit.jsonl", "seq": 4, "hash": HASH}
+    assert ours["host_head"] == {"log": "/p/var/log/codex-ops/audit.jsonl", "seq": 4, "hash": HASH, "first": "cd" * 32}
     assert (ours["run_id"], ours["input"]["slice"], ours["diff"]["sha256"]) == ("20260115T031500Z-9f86d081", "s", HASH)
     assert ours["attempts"][0]["status"] == "denied" and ours["usage"]["total_tokens"] == 48 and ours["validation"][0]["ok"]
     assert (ours["task_host"], ours["task"], ours["module"], ours["playbook"]) == ("web1", "a task", "day2.codex.slice", "site.yml")
@@ -166,7 +167,7 @@ def test_what_is_no_head_is_not_remembered(monkeypatch: pytest.MonkeyPatch, tmp_
         ("day2.codex.exec", {"prompt": SECRET}, {"msg": SECRET}, {"no_log": True}),
         ("day2.codex.exec", {"prompt": SECRET}, {"censored": "hidden"}, {}),
         ("ansible.builtin.uri", {"url_password": SECRET, "url": "x"}, {"msg": SECRET, "invocation": {"module_args": {"url_password": HIDDEN}}}, {}),
-        ("ansible.builtin.user", {"update": SECRET}, {"msg": f"bad {SECRET}", "invocation": {"module_args": {"update": HIDDEN}}}, {}),
+        ("ansible.builtin.user", {"update": SECRET, "name": f"x {SECRET}"}, {"msg": f"bad {SECRET}", "invocation": {"module_args": {"update": HIDDEN}}}, {}),
         ("ansible.builtin.copy", {"content": SECRET, "dest": "/x"}, {"msg": "ok", "diff": {"after": SECRET}}, {}),
         ("ansible.builtin.command", {"_raw_params": f"login {SECRET}"}, {"stdout": SECRET, "stderr": SECRET, "cmd": SECRET}, {}),
         ("ansible.builtin.set_fact", {"a_fact": SECRET}, {"ansible_facts": {"a_fact": SECRET}}, {}),
@@ -199,6 +200,66 @@ def test_each_item_of_a_loop_is_an_operation_of_its_own(monkeypatch: pytest.Monk
     found = _written(plugin, log)[1:]
     assert [(record.get("item"), record["result"]["status"]) for record in found] == [("a", "ok"), ("b", "failed"), (None, "failed")]
     assert SECRET not in log.read_text("ascii")
+
+
+def test_each_item_says_where_it_ran_and_with_which_options(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log)
+    template = {"prefix": "/p/{{ item }}", "src": "{{ item }}"}
+    items = []
+    for name in "abc":
+        item = {**APPLIED, "item": name, "ansible_loop_var": "item", "skipped": name == "b"}
+        items.append(item)
+        # A host may say what it likes of the options.
+        item["invocation"] = {"module_args": {"prefix": HIDDEN, "src": "/other"}}
+        one = Result("day2.codex.slice", {"prefix": f"/p/{name}", "src": name}, item, delegate_to=f"on-{name}")
+        (plugin.v2_runner_item_on_skipped if name == "b" else plugin.v2_runner_item_on_ok)(one)
+    items.insert(1, {"failed": True, "msg": "no such variable"})
+    plugin.v2_runner_on_failed(Result("day2.codex.slice", template, {"results": items, "msg": "all"}, loop="{{ x }}", delegate_to="on-{{ item }}"))
+    found = _written(plugin, log)[1:]
+    assert [(record.get("item"), record.get("delegated_to"), record["options"]["prefix"]) for record in found] == [
+        ("a", "on-a", "/p/a"), (None, "on-a, on-b, on-c", "/p/{{ item }}"), ("c", "on-c", "/p/c"),
+    ]  # fmt: skip
+    assert found[2]["host_head"]["log"] == "/p/c/var/log/codex-ops/audit.jsonl"
+    assert not plugin._items
+
+
+def test_a_host_cannot_blot_words_out_of_the_records_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    plugin = _started(monkeypatch, log, include="all")
+    args = {"src": "slices/rotate-everything.yml", "prefix": "/srv/prefix1"}
+    hidden = {"invocation": {"module_args": dict.fromkeys(args, HIDDEN)}}
+    plugin.v2_runner_on_ok(_ours({**APPLIED, **hidden}, **args))
+    plugin.v2_runner_on_ok(Result("ansible.builtin.template", args, {"msg": args["src"], **hidden}))
+    plugin.v2_runner_on_ok(_ours(APPLIED, **args))
+    found = _written(plugin, log)
+    for record in (found[1], found[3]):
+        assert record["options"] == args and record["input"]["slice"] == args["src"]
+        assert record["host_head"]["log"] == "/srv/prefix1/var/log/codex-ops/audit.jsonl"
+    # Of a module that is not ours it is believed, for its own record.
+    assert args["src"] not in json.dumps(found[2])
+
+
+def test_the_secret_options_of_our_modules_are_known() -> None:
+    marked = set()
+    for path in [*(ROOT / "plugins/modules").glob("*.py"), ROOT / "plugins/module_utils/_arguments.py"]:
+        marked |= set(re.findall(r'"(\w+)": \{[^{}]*"no_log": True', path.read_text("utf-8")))
+    # These two are opaque and long: a recording, which tasks give by its path, and what the action plugin of engine makes.
+    assert _audit.SECRET_OPTIONS == marked - {"cassette", "manifest"}
+
+
+def test_equal_secrets_have_equal_marks_in_every_run(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    marks = set()
+    # What a process of its own would have.
+    for process_key in (b"1" * 32, b"2" * 32):
+        monkeypatch.setattr(redaction, "_KEY", process_key)
+        plugin = _started(monkeypatch, log)
+        plugin.v2_runner_on_ok(_ours({"msg": f"was {SECRET}"}, api_key=SECRET, smtp_password=SECRET))
+        record = _written(plugin, log)[-1]
+        marks |= set(re.findall(r":([0-9a-f]{4})\]", json.dumps([record["options"], record["result"]])))
+    assert len(marks) == 1
+    assert (tmp_path / "audit.jsonl.redaction-key").stat().st_mode & 0o777 == 0o600
 
 
 class Odd:
@@ -266,6 +327,23 @@ def test_an_option_that_is_wrong_stops_everything_too(monkeypatch: pytest.Monkey
     assert not (tmp_path / "audit.jsonl").exists()
 
 
+@pytest.mark.parametrize(("kind", "said"), [("folder", "is a folder"), ("link", "is a symbolic link"), ("pipe", "is a named pipe")])
+def test_what_is_no_file_is_called_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], kind: str, said: str
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    if kind == "folder":
+        log.mkdir()
+    elif kind == "link":
+        log.symlink_to(tmp_path / "other")
+    else:
+        os.mkfifo(log)
+    with pytest.raises(SystemExit):
+        _plugin(monkeypatch, log).v2_playbook_on_start(None)
+    words = " ".join(capsys.readouterr().err.split())
+    assert said in words and "must be an ordinary file" in words and "Make room" not in words
+
+
 def test_in_strict_mode_no_task_starts_after_a_record_was_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     log = tmp_path / "audit.jsonl"
     plugin = _started(monkeypatch, log)
@@ -288,6 +366,8 @@ def test_in_warn_mode_the_play_goes_on_and_the_loss_is_counted(
         plugin.v2_playbook_on_task_start(None, False)
     log.rmdir()
     (tmp_path / "away").rename(log)
+    plugin.v2_runner_on_ok(_ours(APPLIED))
+    assert _written(plugin, log)[-1]["result"]["records_lost"] == 3
     plugin.v2_playbook_on_stats(type("Stats", (), {"processed": {}, "summarize": dict})())
     assert capsys.readouterr().err.count("cannot be kept") == 1
     assert _written(plugin, log)[-1]["result"]["records_lost"] == 3
@@ -343,15 +423,25 @@ def test_the_head_is_handed_to_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_pa
     log = tmp_path / "audit.jsonl"
     plugin = _started(monkeypatch, log)
     plugin.v2_runner_on_ok(_ours(APPLIED))
-    last = _written(plugin, log)[-1]
-    assert os.environ["DAY2_CODEX_CONTROLLER_HEAD"] == f"{_audit.log_id(str(log))}:{last['seq']}:{last['hash']}"
+    found = _written(plugin, log)
+    assert os.environ["DAY2_CODEX_CONTROLLER_HEAD"] == f"{found[0]['hash'][:16]}:{found[-1]['seq']}:{found[-1]['hash']}"
+
+
+def test_the_log_is_known_to_hosts_by_its_first_record_wherever_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    log, moved = tmp_path / "audit.jsonl", tmp_path / "elsewhere.jsonl"
+    _started(monkeypatch, log)._settle()
+    before = os.environ["DAY2_CODEX_CONTROLLER_HEAD"].split(":")
+    log.rename(moved)
+    _started(monkeypatch, moved, max_bytes="1")._settle()
+    after = os.environ["DAY2_CODEX_CONTROLLER_HEAD"].split(":")
+    assert before[0] == after[0] and (before[1], after[1]) == ("1", "2")
 
 
 def test_a_large_log_is_rotated_and_the_chain_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     log = tmp_path / "audit.jsonl"
     for _run in range(3):
         _started(monkeypatch, log, max_bytes="1")._settle()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.jsonl", "audit.jsonl.000000000001", "audit.jsonl.000000000002"]
+    assert sorted(path.name for path in tmp_path.glob("audit.jsonl*") if not path.name.endswith("-key")) == ["audit.jsonl", "audit.jsonl.000000000001", "audit.jsonl.000000000002"]
     assert verify(str(log))[:3] == (True, verify(str(log)).head, 3)
 
 

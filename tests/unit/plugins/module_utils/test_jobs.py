@@ -85,7 +85,7 @@ def test_a_job_is_added_once_and_recorded_once(host: Host) -> None:
     records = host.records()
     assert [record["phase"] for record in records] == ["intent", "outcome"]
     assert records[1]["input"]["job"] == first["job"]["id"] and records[1]["command"]["operation"] == "job"
-    assert first["audit"] == {"seq": 2, "hash": records[1]["hash"]}
+    assert first["audit"] == {"seq": 2, "hash": records[1]["hash"], "first": records[0]["hash"]}
     assert any(name.startswith("unix:") for name in first["job"]["requested_by"])
 
 

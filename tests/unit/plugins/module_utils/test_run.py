@@ -42,7 +42,7 @@ def test_an_intent_comes_before_and_an_outcome_after(tmp_path: pathlib.Path) -> 
 
     result = run.recorded(work)
     assert [record["phase"] for record in _records(run)] == ["intent", "outcome"]
-    assert result["audit"] == {"seq": 2, "hash": _records(run)[1]["hash"]}
+    assert result["audit"] == {"seq": 2, "hash": _records(run)[1]["hash"], "first": _records(run)[0]["hash"]}
     assert (result["failed"], result["changed"], result["run_id"]) == (False, True, run.id)
 
 

@@ -49,7 +49,7 @@ def test_engaging_and_releasing_change_once_and_are_recorded(prefix: pathlib.Pat
         ("outcome", "released"),
         ("outcome", "released"),
     ]
-    assert first["audit"] == {"seq": 1, "hash": records[0]["hash"]} and released["audit"]["seq"] == 4
+    assert first["audit"] == {"seq": 1, "hash": records[0]["hash"], "first": records[0]["hash"]} and released["audit"]["seq"] == 4
     assert records[0]["command"]["operation"] == "kill_switch" and records[0]["input"]["reason"] == "Incident 4711"
 
 
