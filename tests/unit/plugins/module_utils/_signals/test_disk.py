@@ -93,7 +93,8 @@ def test_a_path_that_is_not_there_is_unknown_with_the_reason(look: t.Any) -> Non
 def test_each_file_system_is_looked_at_once() -> None:
     text = (
         b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / /proc rw - proc proc rw\n3 1 8:1 /srv /bind rw - ext4 /dev/sda1 rw\n"
-        b"4 1 8:2 / /mnt/a\\040b\\012c rw - xfs /dev/sdb rw\n5 1 7:0 / /snap/x ro - squashfs /dev/loop0 ro\nshort\n6 1 8:3 / /mnt/a\\040b\\012c rw - xfs /dev/sdc rw\n"
+        b"4 1 8:2 / /mnt/a\\040b\\012c rw - xfs /dev/sdb rw\n5 1 7:0 / /snap/x ro - squashfs /dev/loop0 ro\nshort\n"
+        b"6 1 8:3 / /mnt/a\\040b\\012c rw - xfs /dev/sdc rw\n"
     )
     assert mounts(text) == [("/", "8:1"), ("/mnt/a b\nc", "8:3")]
 

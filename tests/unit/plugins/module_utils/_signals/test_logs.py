@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -38,7 +39,8 @@ def _log(path: pathlib.Path, lines: t.Iterable[str]) -> str:
 
 def test_errors_that_say_the_same_are_one_finding(look: t.Any, tmp_path: pathlib.Path) -> None:
     look.now = NOW
-    lines = [_line(-3600 + number, f"ERROR connection {number} to 10.0.0.{number} refused, request {number:08x}-aaaa-bbbb-cccc-0123456789ab") for number in range(40)]
+    texts = [f"ERROR connection {number} to 10.0.0.{number} refused, request {number:08x}-aaaa-bbbb-cccc-0123456789ab" for number in range(40)]
+    lines = [_line(-3600 + number, text) for number, text in enumerate(texts)]
     lines += [_line(-60, "INFO all is well")] * 500 + [_line(-10, "error: disk of ada@example.com is gone")]
     path = _log(tmp_path / "app.log", lines)
     looked = look("logs", files=[path])
@@ -56,14 +58,16 @@ def test_the_same_trouble_has_the_same_id_in_each_run(look: t.Any, tmp_path: pat
     look.now = NOW
     ids = []
     for start in (0, 77):
-        path = _log(tmp_path / "app.log", [_line(start - 600 + number, f"ERROR {start + number} of user{number}@example.com at 10.1.{start}.2") for number in range(30)])
+        lines = [_line(start - 600 + number, f"ERROR {start + number} of user{number}@example.com at 10.1.{start}.2") for number in range(30)]
+        path = _log(tmp_path / "app.log", lines)
         ids.append(list(look("logs", files=[path]).found))
     assert ids[0] == ids[1] and len(ids[0]) == 1
     # Another process has another key for its marks.
     code = "import sys; from {0}._signals.templates import template; from {0}._trail.redaction import Redactor; from {0}._trail.personal import PERSONAL;"
     code += "sys.stdout.write(template(b'error of ada@example.com 17', Redactor(personal=PERSONAL)))"
     name = "ansible_collections.day2.codex.plugins.module_utils"
-    said = subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, check=True, env=environment)
     assert said.stdout == template(b"error of ada@example.com 17", Redactor(personal=PERSONAL)) == "error of <email> <n>"
 
 
@@ -133,7 +137,8 @@ def test_hostile_lines_stay_text(look: t.Any, tmp_path: pathlib.Path) -> None:
 
 def test_a_log_of_nothing_but_different_errors_is_bounded_and_says_so(look: t.Any, tmp_path: pathlib.Path) -> None:
     letters = "abcdefghijklmnopqrst"
-    path = _log(tmp_path / "many.log", (f"error {letters[a]}{letters[b]}{letters[c]}{letters[d]}\n" for a in range(20) for b in range(20) for c in range(20) for d in range(5)))
+    words = ("".join(word) for word in itertools.product(letters, letters, letters, letters[:5]))
+    path = _log(tmp_path / "many.log", (f"error {word}\n" for word in words))
     looked = look("logs", files=[path], warning=2)
     assert looked.signal["truncated"] and len(looked.found) == 100
     assert looked.metrics["matching_lines"] == 40000 and looked.metrics[f"lines_beyond_templates:{path}"] == 35000
