@@ -34,16 +34,26 @@ def _sections(patch: str) -> t.Iterator[list[str]]:
         yield section
 
 
+def _by_others(section: list[str], redactor: Redactor) -> dict[int, str]:
+    """Lines of *section* that stay or go, by number, in which another line gives a secret away: ``password: |`` stands above its value."""
+    first = next((number for number, line in enumerate(section) if line.startswith("@@")), len(section))
+    # A hunk's header keeps its lines from those of the one before it.
+    old = [number for number in range(first, len(section)) if section[number][:1] in " -@"]
+    lines = [section[number].rstrip("\n")[section[number][:1] != "@" :] for number in old]
+    return {number: shown for number, line, shown in zip(old, lines, redactor.lines("\n".join(lines))) if shown != line}
+
+
 def planned_patch(patch: str, redactor: Redactor) -> str:
     """The patch of a plan that can be applied, line for line.
 
     A secret is masked within its line, so that nothing between two marks can hide a change. Of a private key, which spans lines,
-    those are masked that stay or go; a line that comes is always shown, since a plan with a new secret in it is rejected.
+    and of values below their name, those are masked that stay or go; a line that comes is always shown, since a plan with a new secret in it is rejected.
     """
     shown: list[str] = []
     for section in _sections(patch):
         in_hunk = in_key = False
-        for line in section:
+        others = _by_others(section, redactor)
+        for number, line in enumerate(section):
             if line.startswith("@@") or not in_hunk:
                 in_hunk, in_key = in_hunk or line.startswith("@@"), False
                 # A name may hold a secret as well as a line.
@@ -52,6 +62,7 @@ def planned_patch(patch: str, redactor: Redactor) -> str:
             sign, text = line[:1], line[1:].rstrip("\n")
             begins = _BEGIN in text and "PRIVATE KEY" in text
             masked = marker("private_key", text) if in_key and sign != "+" and not begins else redactor.text(text)
+            masked = others.get(number, text) if masked == text else masked
             if sign != "+" and (begins or in_key):
                 in_key = _END not in text
             shown.append(f"{sign}{masked}\n")

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .formats import compiled
-from .names import judge, name_class, strength
+from .names import judge, last_word, name_class, strength
 
 #: start, end, kind, whether a change that adds it is to be refused
 Found = tuple[int, int, str, bool]
@@ -25,6 +25,8 @@ _BEFORE_SPACE = tuple(f"{word} " for word in _BEFORE)
 _BEFORE_NAME = rf"(?i:{'|'.join(_BEFORE)})(?: (?i:access|api|auth))?\Z"
 _NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _MAX_NAME = 64
+# What begins a value that does not simply follow.
+_LEADING = frozenset("\r\n|>!&\\#[")
 _JUDGED = 400
 
 # From the keyword on, in lower case: the rest of the name, and what leads to a value. (The first group, matched once and for all by
@@ -32,7 +34,7 @@ _JUDGED = 400
 _LEAD = (
     r"(?=([a-z0-9_.-]{0,64}))\1"
     r"(?:"
-    r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:(?!:))[ \t]{0,64}(?=\S))"
+    r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:(?!:))[ \t]{0,64}(?=[^ \t]))"
     r"|(?P<pair>\\{0,7}[\"'],[ \t]{0,8}(?=\\{0,7}[\"']))"
     r"|(?P<call>\([ \t]{0,4}(?=\\{0,7}[\"']))"
     r"|(?P<element>>(?=[^<>\n]{1,4096}</))"
@@ -42,11 +44,15 @@ _LEAD = (
 # --password VALUE, and what .netrc writes.
 _OPTION = r"--([A-Za-z][A-Za-z0-9_.-]{1,63})[ \t]{1,8}(?=[^\s-])"
 _NETRC = r"login[ \t\n]{1,8}\S{1,200}[ \t\n]{1,8}password[ \t]{1,8}(\S{1,4096})"
-# As Kubernetes and Compose write a variable: {name: DB_PASSWORD, value: x}.
-_VARIABLE = (
-    r"name\\{0,7}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,7}[\"']?([A-Za-z_][A-Za-z0-9_.-]{1,63})\\{0,7}[\"']?,?"
-    r"(?:\\n|\s){1,3}[ \t]{0,64}\\{0,7}[\"']?value\\{0,7}[\"']?[ \t]{0,4}:[ \t]{0,4}(?=\S)"
+# Beside its name: {name: DB_PASSWORD, value: x}, {"option": "db_password", "value": "x"}, option=db_password value=x.
+_VALUE = r"value\\{0,7}[\"']?[ \t]{0,4}[:=][ \t]{0,4}(?=\S)"
+_BESIDE = (
+    r"(?<![A-Za-z])(?:name|key|option|question|xpath|variable|property|parameter|setting|attribute)\\{0,7}[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"\\{0,7}[\"']?([A-Za-z_/][^\s\"',{}\\]{1,200})(?=\\{0,7}[\"']?(?:[,}\s]|\\{1,4}n|\Z))"
 )
+_AROUND = 300
+# What stands between a sign and its value: a tag of YAML that changes nothing, an anchor, a line that goes on.
+_BETWEEN = r"(?:(?:!!(?:str|binary)|!unsafe|&[\w-]{1,40})[ \t]{1,8}|\\\r?\n(?:[+\-](?=[ \t]))?[ \t]{0,64}|\[[ \t]{0,8}(?=[\"']))"
 _QUOTE = r"(?:[bruBRUfFL@]{0,2})(\\{0,7}[\"'`])"
 # A comma, a semicolon or an ampersand ends a value only where something follows that is not part of one.
 _UNQUOTED = (
@@ -126,42 +132,76 @@ def _begins_line(text: str, start: int) -> bool:
     return (line > 0 or low == 0) and compiled(_LINE_HEAD).match(text, line or low, start) is not None
 
 
-def _value(text: str, name: str, begin: int | None, lead: re.Match[str], runs: _Runs, line_start: bool = False) -> _Place | None:
-    """Where the value behind *lead* stands. *begin* is where the name begins, if it may be the first in its line."""
+def _value(text: str, name: str, begin: int | None, lead: re.Match[str], runs: _Runs, line_start: bool = False) -> t.Sequence[_Place]:
+    """Where the value behind *lead* stands, line by line. *begin* is where the name begins, if it may be the first in its line."""
     at = lead.end()
     kind = lead.lastgroup
     if kind == "element":
-        return _Place(name, at, text.find("<", at), True, True)
+        return (_Place(name, at, text.find("<", at), True, True),)
     if kind == "sql" and (name_class(name) or ("",))[0] != "password":
-        return None
+        return ()
+    if text[at : at + 1] in _LEADING:
+        lines, at, line_start = _below(text, lead, lead.start() if begin is None else begin, at, line_start)
+        if lines is not None:
+            return [_Place(name, start, end, own, True) for start, end, own in lines]
     quote = compiled(_QUOTE).match(text, at)
     if quote is not None:
         # Base64 may end in a telling word, its padding and a closing quote.
         if text[at - 1] == "=" and compiled(_CLOSED).match(text, quote.end()):
-            return None
+            return ()
         start = quote.end()
+        if kind != "pair" and text.startswith(quote[1], start):
+            from .blocks import tripled  # pylint: disable=import-outside-toplevel
+
+            return [_Place(name, *line, True) for line in tripled(text, start, quote[1]) or ()]
         end = _quoted(text, start, quote[1])
         if kind == "pair" and not _is_pair(text, name, lead, text[start:end], end + len(quote[1])):
-            return None
-        return _Place(name, start, end, True, True)
-    if compiled(_TEMPLATE).match(text, at):
-        return None
-    start, end = at, runs.end(text, at)
-    if end == start:
+            return ()
+        return (_Place(name, start, end, True, True),)
+    place = _bare(text, name, begin, lead, at, runs.end(text, at), line_start)
+    return () if place is None else (place,)
+
+
+def _sign(lead: re.Match[str]) -> str:
+    """What stands between a name and its value."""
+    return lead[lead.lastgroup] if lead.lastgroup else lead[0]
+
+
+def _below(text: str, lead: re.Match[str], begin: int, at: int, line_start: bool) -> tuple[list[t.Any] | None, int, bool]:
+    """The lines below, if the value stands there; else where it begins, and whether nothing else can stand before it."""
+    from . import blocks  # pylint: disable=import-outside-toplevel
+
+    between = compiled(_BETWEEN).match(text, at)
+    if between is not None:
+        line_start = line_start or "\n" in between.group()
+        at = between.end()
+    if ":" in _sign(lead) or "=>" in _sign(lead):
+        sign = blocks.indicator(text, at)
+        if sign >= 0:
+            return blocks.block(text, sign, begin), at, line_start
+        if between is None and compiled(r"\r?\n|#[ \t]").match(text, at):
+            return blocks.below(text, at, begin, _sign(lead)[:1] in ("'", '"')), at, line_start
+    return ([] if text[at : at + 1] in ("\r", "\n") else None), at, line_start
+
+
+def _bare(text: str, name: str, begin: int | None, lead: re.Match[str], start: int, end: int, line_start: bool) -> _Place | None:
+    """The value from *start* to *end*, which stands in no quotes."""
+    if compiled(_TEMPLATE).match(text, start) or end == start:
         return None
     following = text[end : end + 1]
     if following == "(" or (following == "[" and end - start <= _MAX_NAME and text[start:end].isidentifier()):
         return None  # a call
     while end > start and text[end - 1] in ".:" and (end == len(text) or text[end] in " \t\n"):
         end -= 1
-    assign = lead[0]
+    assign = _sign(lead)
     line_start = line_start or (begin is not None and _begins_line(text, begin))
     line_end = compiled(r"[ \t]{0,64}(?:\r?\n|\Z|\\[rn]|#|\})").match(text, end) is not None
     if "=" in assign:
         # In code a word on the right is another variable.
         plain = not (" = " in assign or "==" in assign or "!=" in assign or ":=" in assign) or line_start
     else:
-        plain = lead.re.pattern == _OPTION or (line_start and line_end)
+        # A number behind a name in quotes is one of JSON.
+        plain = lead.re.pattern == _OPTION or (line_start and line_end) or (assign[:1] in "\"'" and text[start:end].isdigit())
     if line_start and line_end is False and "passphrase" in name.lower():
         rest = text.find("\n", end, end + MAX_VALUE)
         end, plain = rest if rest >= 0 else min(len(text), end + MAX_VALUE), True
@@ -186,12 +226,30 @@ def _name(text: str, at: int) -> int:
     return start
 
 
-def _judged(text: str, place: _Place | None) -> t.Iterator[Found]:
-    if place is not None and place.start < place.end:
+def _judged(text: str, places: t.Iterable[_Place]) -> t.Iterator[Found]:
+    for place in places:
+        if place.start >= place.end:
+            continue
         # The beginning tells enough.
         verdict = judge(place.name, text[place.start : min(place.end, place.start + _JUDGED)], place.quoted, place.plain)
         if verdict is not None:
             yield place.start, place.end, verdict[0], verdict[1]
+
+
+def _beside(text: str, lower: str, runs: _Runs) -> t.Iterator[Found]:
+    """Every value with a telling name beside it. What is around a value is looked at up to the next one, so once."""
+    leads = list(compiled(_VALUE).finditer(lower))
+    for number, lead in enumerate(leads):
+        low = max(leads[number - 1].end() if number else 0, lead.start() - _AROUND)
+        high = min(leads[number + 1].start() if number + 1 < len(leads) else len(text), lead.end() + _AROUND)
+        before = text[max(low, text.rfind("}", low, lead.start()) + 1, text.rfind("\n\n", low, lead.start()) + 1) : lead.start()]
+        names = compiled(_BESIDE).findall(before)
+        if not names:
+            ends = [end for end in (text.find(sign, lead.end(), high) for sign in ("}", "\n\n", "\n-")) if end >= 0]
+            names = compiled(_BESIDE).findall(text[lead.end() : min([high, *ends])])[:1]
+        name = last_word(names[-1]) if names else ""
+        if name and name_class(name) is not None:
+            yield from _judged(text, _value(text, name, None, lead, runs, True))
 
 
 def find(text: str, lower: str) -> t.Iterator[Found]:
@@ -214,11 +272,9 @@ def find(text: str, lower: str) -> t.Iterator[Found]:
     for option in compiled(_OPTION).finditer(text):
         if name_class(option[1]) is not None:
             yield from _judged(text, _value(text, option[1], None, option, runs))
-    for variable in compiled(_VARIABLE).finditer(text):
-        if name_class(variable[1]) is not None:
-            yield from _judged(text, _value(text, variable[1], None, variable, runs, True))
+    yield from _beside(text, lower, runs)
     for match in compiled(_NETRC).finditer(lower):
-        yield from _judged(text, _Place("password", match.start(1), match.end(1), True, True))
+        yield from _judged(text, [_Place("password", match.start(1), match.end(1), True, True)])
 
 
 def named(name: str, value: str) -> str | None:

@@ -90,7 +90,9 @@ def name_class(name: str) -> tuple[str, bool] | None:
 
 
 # Keys that say something about a secret, and do not hold it.
-_ABOUT = frozenset("key keys namespace choices elements aliases options message msg reason comment note notes example examples format help no_log uid gid".split())
+_ABOUT = frozenset(
+    "key keys namespace choices elements aliases options message msg reason comment note notes example examples format help no_log uid gid".split()
+)
 
 
 def describes(key: str) -> bool:

@@ -176,6 +176,11 @@ class Redactor:
         masks = self._masks(text)
         return self._cut(text, masks, 0, len(text)) if masks else text
 
+    def lines(self, text: str) -> list[str]:
+        """The lines of *text*, each with those secrets masked that stand within it, whatever line gives them away."""
+        masks = [mask for mask in self._masks(text) if "\n" not in text[mask[0] : mask[1]]]
+        return self._cut(text, masks, 0, len(text)).split("\n")
+
     def _cut(self, text: str, masks: t.Iterable[_Mask], begin: int, end: int) -> str:
         pieces, done = [], begin
         for start, stop, kind, value in masks:

@@ -28,6 +28,13 @@ def test_every_line_that_comes_is_shown_whatever_stands_around_it() -> None:
     assert shown.count("\n") == patch.count("\n")
 
 
+def test_a_value_below_its_name_is_masked_unless_it_comes() -> None:
+    shown = planned_patch(_patch(" password: |", "-  Tr0ub4dor&3x", "+  touch /tmp/x", " secret_key: >-", "   aB3dEfGh1jKlMnOp", " port: 1"), Redactor())
+    assert "Tr0ub4dor" not in shown and "aB3dEfGh" not in shown
+    assert "+  touch /tmp/x\n" in shown and " port: 1\n" in shown
+    assert "-  [redacted:password:" in shown
+
+
 def test_a_mark_in_one_file_or_hunk_hides_nothing_in_the_next() -> None:
     first, second = _patch(f" {BEGIN}", name="a"), _patch("-old: 1", "+new: 2", f" {END}", name="b")
     shown = planned_patch(first + second + "@@ -50 +50 @@\n-third: 3\n", Redactor())

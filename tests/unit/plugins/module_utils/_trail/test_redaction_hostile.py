@@ -92,6 +92,14 @@ def test_values_without_end(seed: str) -> None:
         _hold(_behind(begin, seed))
 
 
+@pytest.mark.parametrize("lead", ["password: |\n", "password:\n", "password: |\\n", 'password="""', "password=\\\n", '"password":\n', "- password:\n"])
+def test_values_below_their_names(lead: str) -> None:
+    _hold(_repeated(lead))
+    for seed in ("\n", " a\n", " - a\n", "  password: |\n", " a\\n", "".join(" " * depth + "password: |\n" for depth in range(30))):
+        _hold(_behind(lead, seed))
+        _hold(_repeated(lead + seed))
+
+
 @pytest.mark.parametrize("seed", ["-", "\n" + "A" * 64, "\nAAAA: bbb", "\\\\\\\\n", "\n", "-----END ", "-----END RSA PRIVATE KEY----", PEM, PEM + "\nA: b\n"])
 def test_private_keys_without_end(seed: str) -> None:
     _hold(_behind(PEM, seed))
@@ -138,6 +146,9 @@ def test_command_lines(name: str) -> None:
         "name:",
         "name: a,\n" + " " * 60,
         "name: DB_PASSWORD\nvalue",
+        "name: DB_PASSWORD\nvalue: ",
+        "value: ",
+        "value: a name: a_password ",
         "login ",
         "login a password ",
         "--",
