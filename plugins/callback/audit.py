@@ -120,10 +120,20 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.day2.codex.plugins.module_utils._outcomes import FAILED
 from ansible_collections.day2.codex.plugins.module_utils._secrets import kept_key
 from ansible_collections.day2.codex.plugins.module_utils._trail.log import rotate
-from ansible_collections.day2.codex.plugins.plugin_utils._audit import ASYNC_STATUS, COLLECTION, Outcome, Recorder, caller, is_of_engine, new_run
+from ansible_collections.day2.codex.plugins.plugin_utils._audit import (
+    ASYNC_STATUS,
+    COLLECTION,
+    Item,
+    Outcome,
+    Recorder,
+    caller,
+    is_hidden,
+    is_of_engine,
+    new_run,
+    of_item,
+)
 from ansible_collections.day2.codex.plugins.plugin_utils._audit_writer import Writer, to_do
 
 #: Since 2.21 a result's task is the one that ran, after templating; before, its fields stand beside it.
@@ -151,7 +161,7 @@ class CallbackModule(CallbackBase):
         self._lost = 0
         self._said: set[str] = set()
         #: Of each loop that runs now, by task and host: the options of each item, and the host that it was delegated to.
-        self._items: dict[tuple[str, str], list[_Item]] = {}
+        self._items: dict[tuple[str, str], list[Item]] = {}
 
     # What Ansible calls before anything runs.
 
@@ -260,7 +270,7 @@ class CallbackModule(CallbackBase):
             fields = _fields(raw, task)
             args = fields.get("args")
             own = isinstance(args, dict) and str(getattr(task, "resolved_action", None) or task.action).startswith(COLLECTION)
-            found = _Item(args if own else {}, fields.get("delegate_to") or None)
+            found = Item(args if own else {}, fields.get("delegate_to") or None)
             self._items.setdefault(_key(raw), []).append(found)
         except Exception as error:  # pylint: disable=broad-except
             self._failed(error, "No further task was started.")
@@ -297,12 +307,12 @@ class CallbackModule(CallbackBase):
         except Exception as error:  # pylint: disable=broad-except
             self._failed(error, "No further task was started.")
 
-    def _outcomes(self, status: str, raw: t.Any, task: t.Any, module: str, seen: list[_Item]) -> list[Outcome]:
+    def _outcomes(self, status: str, raw: t.Any, task: t.Any, module: str, seen: list[Item]) -> list[Outcome]:
         fields = _fields(raw, task)
         result = raw.result if hasattr(raw, "result") else raw._result
         host = getattr(raw, "host", None) or raw._host
         name = fields.get("name") or task.get_name()
-        hidden = _hidden(fields, result)
+        hidden = is_hidden(fields, result)
         args = fields.get("args")
         whole = Outcome(
             status=status,
@@ -324,7 +334,7 @@ class CallbackModule(CallbackBase):
         # Each item of a loop is an operation of its own on the host. One whose loop variable could not be set never began.
         began = iter(seen)
         pairs = [(item, next(began, None) if "ansible_loop_var" in item else None) for item in items if isinstance(item, dict)]
-        return [_of_item(whole, item, one) for item, one in pairs if self._all or not item.get("skipped")]
+        return [of_item(whole, item, one) for item, one in pairs if self._all or not item.get("skipped")]
 
     # Writing.
 
@@ -363,8 +373,7 @@ class CallbackModule(CallbackBase):
         message = f"The audit log cannot be kept: {reason} ({self._path})."
         if self._strict:
             self._stop(
-                f"{message} {what} {to_do(self._path, error)}, or name another path in DAY2_CODEX_AUDIT_LOG; "
-                "DAY2_CODEX_AUDIT_MODE=warn goes on without a log."
+                f"{message} {what} {to_do(self._path, error)}, or name another path in DAY2_CODEX_AUDIT_LOG; DAY2_CODEX_AUDIT_MODE=warn goes on without a log."
             )
         self._lost += 1
         if message not in self._said:
@@ -381,13 +390,6 @@ def _fields(raw: t.Any, task: t.Any) -> dict[str, t.Any]:
     return {name: getattr(task, name) for name in _FIELDS} if _TASK_RAN else raw._task_fields
 
 
-class _Item(t.NamedTuple):
-    """What an item of a loop was given, after templating."""
-
-    args: dict[str, t.Any]
-    delegated_to: t.Any
-
-
 def _key(raw: t.Any) -> tuple[str, str]:
     task, host = getattr(raw, "task", None) or raw._task, getattr(raw, "host", None) or raw._host
     return str(getattr(task, "_uuid", "")), host.get_name()
@@ -395,26 +397,3 @@ def _key(raw: t.Any) -> tuple[str, str]:
 
 def _of_our_role(task: t.Any) -> bool:
     return f"{getattr(getattr(task, '_role', None), '_role_collection', None)}." == COLLECTION
-
-
-def _hidden(fields: dict[str, t.Any], result: dict[str, t.Any]) -> bool:
-    return bool(fields.get("no_log") or result.get("_ansible_no_log") or "censored" in result)
-
-
-def _of_item(whole: Outcome, item: dict[str, t.Any], given: _Item | None) -> Outcome:
-    hidden = whole.no_log or _hidden({}, item)
-    # Since 2.21 an item does not say whether it failed; the engine's outcome does.
-    failed = item.get("failed", item["outcome"] in FAILED if isinstance(item.get("outcome"), str) else whole.status == "failed")
-    status = "skipped" if item.get("skipped") else "unreachable" if item.get("unreachable") else "failed" if failed else "ok"
-    return Outcome(
-        **{
-            **vars(whole),
-            "status": status,
-            "result": item,
-            # The task's own arguments are still templates here.
-            "args": {} if hidden else given.args if given is not None else whole.args,
-            "no_log": hidden,
-            "item": None if hidden else item.get("_ansible_item_label", item.get("item")),
-            "delegated_to": given.delegated_to if given is not None else whole.delegated_to,
-        }
-    )

@@ -120,7 +120,7 @@ def _load_inbox() -> None:
 
 
 def _load_trail() -> None:
-    from ._trail import assignments, blocks, chain, files, formats, headers, log, memory, names, personal, query, redaction, sink, values, verify, who
+    from ._trail import assignments, blocks, chain, files, formats, headers, log, memory, names, personal, query, redaction, remembered, sink, values, verify, who
 
 
 def _load_workspace() -> None:

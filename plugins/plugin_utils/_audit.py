@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import os
 import re
 import typing as t
 
 from ansible_collections.day2.codex.plugins.module_utils._canonical import canonical, digest
+from ansible_collections.day2.codex.plugins.module_utils._outcomes import FAILED
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import MIN_KNOWN, Redactor, marker
 from ansible_collections.day2.codex.plugins.module_utils._trail.who import who
 from ansible_collections.day2.codex.plugins.plugin_utils._audit_plain import Plain, secret_name
@@ -64,6 +64,41 @@ class Outcome:
     play: str | None
     delegated_to: str | None = None
     item: t.Any = None
+
+
+class Item(t.NamedTuple):
+    """What an item of a loop was given, after templating."""
+
+    args: dict[str, t.Any]
+    delegated_to: t.Any
+
+
+def is_hidden(fields: dict[str, t.Any], result: dict[str, t.Any]) -> bool:
+    """Whether neither options nor result of the task may be seen."""
+    return bool(fields.get("no_log") or result.get("_ansible_no_log") or "censored" in result)
+
+
+def of_item(whole: Outcome, item: dict[str, t.Any], given: Item | None) -> Outcome:
+    """What became of one item of the loop *whole*.
+
+    :arg given: What it was given, or ``None`` for one that never began.
+    """
+    hidden = whole.no_log or is_hidden({}, item)
+    # Since 2.21 an item does not say whether it failed; the engine's outcome does.
+    failed = item.get("failed", item["outcome"] in FAILED if isinstance(item.get("outcome"), str) else whole.status == "failed")
+    status = "skipped" if item.get("skipped") else "unreachable" if item.get("unreachable") else "failed" if failed else "ok"
+    return Outcome(
+        **{
+            **vars(whole),
+            "status": status,
+            "result": item,
+            # The task's own arguments are still templates here.
+            "args": {} if hidden else given.args if given is not None else whole.args,
+            "no_log": hidden,
+            "item": None if hidden else item.get("_ansible_item_label", item.get("item")),
+            "delegated_to": given.delegated_to if given is not None else whole.delegated_to,
+        }
+    )
 
 
 def new_run() -> str:

@@ -441,7 +441,11 @@ def test_a_large_log_is_rotated_and_the_chain_goes_on(monkeypatch: pytest.Monkey
     log = tmp_path / "audit.jsonl"
     for _run in range(3):
         _started(monkeypatch, log, max_bytes="1")._settle()
-    assert sorted(path.name for path in tmp_path.glob("audit.jsonl*") if not path.name.endswith("-key")) == ["audit.jsonl", "audit.jsonl.000000000001", "audit.jsonl.000000000002"]
+    assert sorted(path.name for path in tmp_path.glob("audit.jsonl*") if not path.name.endswith("-key")) == [
+        "audit.jsonl",
+        "audit.jsonl.000000000001",
+        "audit.jsonl.000000000002",
+    ]
     assert verify(str(log))[:3] == (True, verify(str(log)).head, 3)
 
 
