@@ -14,8 +14,9 @@ demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit runs one
 	@scripts/test $(ONLY)
 
-test-hosts: ## Test users, root's helpers and sudo on throw-away hosts (as root)
+test-hosts: ## Test users, root's helpers, sudo and the roles on throw-away hosts (as root)
 	@scripts/test-hosts
+	@scripts/molecule
 
 lint: ## Run only the static checks
 	@scripts/test lint

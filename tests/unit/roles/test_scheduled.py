@@ -104,7 +104,9 @@ def test_what_is_said_to_be_no_failure_is_none(scheduled: types.ModuleType, tmp_
     assert capfd.readouterr().out == "" and kept(tmp_path)["result"] == "ok"
 
 
-def test_results_that_cannot_be_kept_do_not_stop_the_run(scheduled: types.ModuleType, tmp_path: pathlib.Path, capfd: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_that_cannot_be_kept_do_not_stop_the_run(
+    scheduled: types.ModuleType, tmp_path: pathlib.Path, capfd: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scheduled, "STATE", tmp_path / "nowhere")
     assert run(scheduled, tmp_path, "/bin/true") == 0
     assert "cannot be written" in capfd.readouterr().err
