@@ -363,6 +363,9 @@ audit:
     hash:
       description: Its digest, which the next record is bound to.
       type: str
+    first:
+      description: The hash of the first record of that log, by which the log is known.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -228,6 +228,9 @@ audit:
     hash:
       description: Its hash.
       type: str
+    first:
+      description: The hash of the first record of that log, by which the log is known.
+      type: str
   sample: {seq: 2, hash: b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9}
 """
 

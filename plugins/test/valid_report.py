@@ -60,6 +60,8 @@ def valid_report(report: t.Any, schema: t.Any = "slice-report") -> bool:
         found = plain(report, MAX_DEPTH)
         return isinstance(found, dict) and _is_json(found) and not problems(found, local_form(law), limit=1)
     except CodexOpsError as error:
+        # The engine names the option of its modules.
+        error.where = "schema" if error.where == "report_schema" else error.where
         raise AnsibleFilterError(f"day2.codex.valid_report: {error}") from None
 
 

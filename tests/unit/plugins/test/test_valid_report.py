@@ -80,7 +80,7 @@ def test_a_report_nested_without_end_is_not_valid() -> None:
         ({"type": "object", "oneOf": []}, "output_schema at oneOf: the keyword 'oneOf' is not in the supported subset"),
         ({"type": "array"}, "expected the type 'object' at the top"),
         ({"type": "object", "properties": {"a": {"pattern": "("}}}, "not a regular expression"),
-        ("no-such-report", "There is no report schema named 'no-such-report'"),
+        ("no-such-report", "valid_report: schema: There is no report schema named 'no-such-report'"),
         (5, "schema: expected a schema, or the name of one, found 5"),
         (None, "schema: expected a schema"),
     ],
