@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 import typing as t
 
 from ansible_collections.day2.codex.plugins.module_utils._helpers import launchers
@@ -61,8 +62,9 @@ class Host:
     def __init__(self) -> None:
         package = pathlib.Path(os.environ["DAY2_CODEX_CLI"]).resolve().parents[1]
         flags = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--propagation", "private"]
+        self._folder = tempfile.mkdtemp(prefix="host.")
         self._unshare = subprocess.Popen(
-            ["unshare", *flags, str(HERE / "first-process"), str(ROOT), str(package)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            ["unshare", *flags, str(HERE / "first-process"), str(ROOT), str(package), self._folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
         assert self._unshare.stdout is not None
         assert self._unshare.stdout.readline() == b"ready\n", "the host did not start"
@@ -78,6 +80,8 @@ class Host:
     def __exit__(self, *args: object) -> None:
         self._unshare.kill()
         self._unshare.wait()
+        # It was mounted over in the host's own namespace only.
+        os.rmdir(self._folder)
 
     def argv(self, argv: t.Sequence[str], user: str = "root") -> list[str]:
         """The command line that runs *argv* on the host."""
