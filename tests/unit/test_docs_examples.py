@@ -118,7 +118,7 @@ def _documentation(module: str) -> dict[str, t.Any]:
 
 
 def _hold(task: dict[str, t.Any]) -> None:
-    for module in ("approval", "audit_info", "engine", "exec", "job", "job_info", "kill_switch", "slice"):
+    for module in ("approval", "audit_info", "collect", "engine", "exec", "job", "job_info", "kill_switch", "slice"):
         given = task.get(f"day2.codex.{module}")
         if given is None:
             continue
@@ -134,7 +134,7 @@ def _hold(task: dict[str, t.Any]) -> None:
             parse(document)
 
 
-@pytest.mark.parametrize("module", ["approval", "audit_info", "engine", "exec", "job", "job_info", "kill_switch", "slice"])
+@pytest.mark.parametrize("module", ["approval", "audit_info", "collect", "engine", "exec", "job", "job_info", "kill_switch", "slice"])
 def test_the_examples_of_a_module_are_tasks_with_known_options(tmp_path: pathlib.Path, module: str) -> None:
     tasks = _documentation(module)["EXAMPLES"]
     assert tasks
