@@ -11,7 +11,7 @@ import typing as t
 
 from ._canonical import digest
 from ._errors import CodexOpsError
-from ._run import Run
+from ._run import DEFAULT_BASE_URL, Run
 
 #: Seconds and tokens of a run that names no limits.
 DEFAULT_TIMEOUT = 600
@@ -72,6 +72,18 @@ def _provider(run: Run) -> t.Any:
             where="base_url",
             hint="Leave the option out, or change provider.base_url in the policy.",
         )
+    said = run.rules.provider
+    ways = {"base_url": said.get("base_url", DEFAULT_BASE_URL), "proxy": said.get("proxy"), "ca_path": said.get("ca_path")}
+    for name, allowed in ways.items():
+        wanted = getattr(options, name)
+        if run.hosts_key and wanted not in (None, allowed):
+            raise CodexOpsError(
+                f"The host's own key goes by {name} {allowed or '(none)'} only, not by {wanted}.",
+                code="provider_forbidden",
+                outcome="forbidden",
+                where=name,
+                hint=f"Leave the option out, let the policy say provider.{name}, or give a key with the task.",
+            )
     if run.key is None and base_url.startswith("https://api.openai.com/"):
         raise CodexOpsError(
             "There is no key for the model's provider.",
@@ -79,7 +91,7 @@ def _provider(run: Run) -> t.Any:
             outcome="provider_error",
             hint=f"Set api_key or api_key_file, or put the key into {run.places.provider_key}, or rehearse with a cassette.",
         )
-    return Provider(base_url=base_url, api_key=run.key, ca_path=options.ca_path, proxy=options.proxy)
+    return Provider(base_url=base_url, api_key=run.key, ca_path=options.ca_path or ways["ca_path"], proxy=options.proxy or ways["proxy"])
 
 
 def ask_agent(
@@ -111,9 +123,16 @@ def ask_agent(
     provider = _provider(run)
     run.go_on()
     helpers = run.helpers()
-    preflight(codex_path, run.folder, run.places.stamps, helpers)
+    preflight(codex_path, run.folder, run.places.stamps, helpers, run.cancelled)
+    run.go_on()
     budget, rules = run.budget(), run.rules
     tokens = budget.reserve(run.id, tokens, rules.limits.tokens_per_day, rules.limits.runs_per_hour, run.now())
+    try:
+        # It may have waited for others.
+        run.go_on()
+    except CodexOpsError:
+        budget.settle(run.id, 0)
+        raise
     run.facts["command"].update({"timeout": timeout, "tokens": tokens, "cassette_mode": options.cassette_mode, "sandbox": "write" if writable else "read"})
     request = AgentRequest(
         run_dir=run.folder,

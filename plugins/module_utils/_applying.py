@@ -125,6 +125,9 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
         done += acting.perform(run, actions, run.cancelled)
         if confine is not None and acting.failed(done) is None:
             results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=confine, cancelled=run.cancelled)
+            if run.places.privileged and run.places.ops is not None:
+                # Root may read what whoever planned this may not.
+                results = [{**one, "output": ""} for one in results]
         why = _why_not(done, results)
         if why is None:
             if stored["files"]:
@@ -132,9 +135,7 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
             run.changed = True
     except BaseException as error:
         conflicts = _undo(run, stored)
-        if done and stored["files"]:
-            # The way back for what the actions told others to use: the same actions, on the old files.
-            acting.perform(run, actions, _never)
+        _way_back(run, stored, actions, done)
         if conflicts:
             raise CodexOpsError(
                 f"{error} These files were changed by somebody else meanwhile and were left alone: {', '.join(conflicts[:20])}.",
@@ -170,10 +171,18 @@ def _why_not(done: list[dict[str, t.Any]], results: list[dict[str, t.Any]]) -> t
 
 
 def _way_back(run: Run, stored: dict[str, t.Any], actions: t.Any, done: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Run the actions once more, now on the old files, where files were changed and actions were run."""
+    """Run the actions once more, now on the old files, where files were changed and actions were run.
+
+    Not while the kill switch is engaged: then a person decides what is restarted.
+    """
     from . import _acting as acting  # pylint: disable=import-outside-toplevel
 
     if not done or not stored["files"]:
+        return []
+    stopped = run.stopped()
+    if stopped:
+        names = ", ".join(one["name"] for one in done)
+        run.warnings.append(f"The old files are back, but what {names} manages may still use the new ones: the kill switch is engaged. Look at it.")
         return []
     again = [{**one, "way_back": True} for one in acting.perform(run, actions, _never)]
     bad = acting.failed(again)
@@ -219,9 +228,28 @@ def roll_back(run: Run, order: Order) -> dict[str, t.Any]:
     if not restored.changed:
         return {"outcome": "unchanged", "msg": f"The run {order.run_id} was taken back before."}
     word = "Would put" if run.options.check else "Put"
+    ran = _actions_of(run, order.run_id)
+    if ran:
+        run.warnings.append(f"That run had also run {', '.join(ran)}, which a rollback does not: what these manage may still use the newer files.")
     return {
         "outcome": "restored",
         "changed": True,
         "rolled_back": not run.options.check,
         "msg": f"{word} back {len(restored.files)} file{'s' if len(restored.files) != 1 else ''} of the run {order.run_id}.",
     }
+
+
+def _actions_of(run: Run, run_id: str) -> list[str]:
+    """The privileged actions that went with the plan that *run_id* applied, as far as that is still known."""
+    from ._workspace import journal  # pylint: disable=import-outside-toplevel
+    from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
+
+    try:
+        folder = journal.open_folder(run.places.backups, run_id)
+        try:
+            written = journal.read(folder, os.path.join(run.places.backups, run_id))
+        finally:
+            os.close(folder)
+        return list(plans.load(run.places.plans, written["plan"])["actions"]) if written else []
+    except (CodexOpsError, OSError):
+        return []

@@ -56,10 +56,20 @@ def closed(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t.Any
 
     :raises CodexOpsError: outcome ``stale_plan``: the policy is not the one under which the plan was made.
     """
-    rules = run.rules
+    # The agent took its time, and somebody may have closed the gate meanwhile.
+    rules = run.read_rules()
     said = decision(run, slice_, stored)
     if said.autonomy == "forbidden":
         return refused(said)
+    if run.places.own and os.geteuid() == 0 and run.places.host_is_governed:
+        return {
+            "outcome": "forbidden",
+            "code": "host_governed",
+            "changed": False,
+            "gate": shown(said),
+            "msg": "This host has a policy of its own, and for root it holds whatever the prefix: signers, budgets and users of another "
+            "prefix are not the host's. Leave out the prefix, or do this as an ordinary user. The live tree is as it was.",
+        }
     if stored["policy_sha256"] != rules.sha256:
         raise CodexOpsError(
             f"The policy changed since the plan {stored['id']} was made.",

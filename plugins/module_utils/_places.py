@@ -123,6 +123,11 @@ class Places:
         mine = (self.policy, self.owners, True)
         return (mine, (_HOST_POLICY, frozenset({0}), False)) if self.own else (mine,)
 
+    @property
+    def host_is_governed(self) -> bool:
+        """Whether the host has a policy of its own, beside what lies under this prefix."""
+        return os.path.lexists(_HOST_POLICY)
+
     def prepare(self) -> None:
         """Make the folders that a run needs, for their owner alone, and check that nobody else can write or swap one.
 

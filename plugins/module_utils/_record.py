@@ -46,7 +46,7 @@ def names() -> list[str]:
     """
     _job, user = _caller()
     found = [f"unix:{user['name']}"]
-    kinds = {"sudo_user": "unix", "login": "unix", "controller_awx_user": "awx"}
+    kinds = {"sudo_user": "unix", "login": "unix", "session": "unix", "controller_awx_user": "awx"}
     kinds.update({f"controller_{key}": "controller" for key in ("user", "sudo_user", "login")})
     found += [f"{kinds[key]}:{value}" for key, value in sorted(user["via"].items()) if key in kinds and value]
     return sorted(set(found))

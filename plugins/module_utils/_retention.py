@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 import typing as t
 
@@ -18,6 +19,8 @@ from ._places import Places
 #: Bytes after which the log goes on in a new file; the chain goes on with it.
 MAX_LOG = 64 * 1024 * 1024
 _DAY = 86400
+# What says that a plan was used, and what people decided about it.
+_FOR_EVER = ("spent", "approvals")
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
@@ -42,6 +45,22 @@ def _expired(folder: str, before: float) -> list[str]:
             if entry.stat(follow_symlinks=False).st_mtime < before:
                 found.append(entry.path)
     return found
+
+
+def _remove(path: str, remove_tree: t.Callable[[str], None]) -> None:
+    """Remove the folder of a run. That its plan was used or decided about is kept: there may be a copy of the plan elsewhere."""
+    kept = [name for name in _FOR_EVER if os.path.lexists(os.path.join(path, name))]
+    if not kept:
+        remove_tree(path)
+        return
+    for name in os.listdir(path):
+        if name in kept:
+            continue
+        below = os.path.join(path, name)
+        if stat.S_ISDIR(os.lstat(below).st_mode):
+            remove_tree(below)
+        else:
+            os.unlink(below)
 
 
 def prune(places: Places, retention: t.Callable[[], int]) -> None:
@@ -70,4 +89,4 @@ def prune(places: Places, retention: t.Callable[[], int]) -> None:
                 held = os.path.lexists(os.path.join(path, "open")) or os.path.lexists(os.path.join(places.locks, f"run-{name}.lock"))
                 if _RUN_ID.fullmatch(name) and not held:
                     with contextlib.suppress(CodexOpsError, OSError):
-                        remove_tree(path)
+                        _remove(path, remove_tree)

@@ -47,11 +47,15 @@ class Run:
         self.started = time.monotonic()
         self._rules: t.Any = None
         self.key = options.api_key
+        self.hosts_key = False
         if self.key is None and options.cassette_mode != "replay":
             key_file = options.api_key_file or self.rules.provider.get("api_key_file")
             if key_file is None and os.path.exists(self.places.provider_key):
                 key_file = self.places.provider_key
             self.key = read_key(key_file) if key_file else None
+            #: The key is the host's own, which goes nowhere but where the host's policy says.
+            if key_file is not None and not self.places.own:
+                self.hosts_key = key_file != options.api_key_file or os.path.realpath(key_file).startswith(self.places.etc + os.sep)
         #: As whom the agent runs, beside the engine.
         self.isolation = "codex_agent" if self.places.ops is not None else "throw_away_user" if os.geteuid() == 0 else "same_user"
         self._known = [*([self.key] if self.key else []), *known_secrets(self.places)]
@@ -75,12 +79,17 @@ class Run:
 
     @property
     def rules(self) -> t.Any:
-        """What the policies say that bind this run, read once: a policy that changes meanwhile is for the next run."""
+        """What the policies say that bind this run, read once, and again before anything is applied."""
         if self._rules is None:
             from ._gates.policy import standing  # pylint: disable=import-outside-toplevel
 
             self._rules = standing(self.places.policies)
         return self._rules
+
+    def read_rules(self) -> t.Any:
+        """What the policies say now."""
+        self._rules = None
+        return self.rules
 
     @property
     def base_url(self) -> str:

@@ -316,6 +316,35 @@ def test_an_action_too_often_is_refused_before_anything_is_written(office: Offic
     assert application.picture() == before
 
 
+def test_a_policy_that_is_closed_while_the_agent_works_stops_its_plan(office: Office) -> None:
+    application, before = office.application, office.application.picture()
+    office.policy(POLICY)
+    runs = os.path.join(application.prefix, "var/lib/codex-ops/runs")
+
+    def close() -> None:
+        until = time.monotonic() + 60
+        while not (os.path.isdir(runs) and any(os.path.exists(os.path.join(runs, name, "agent")) for name in os.listdir(runs))) and time.monotonic() < until:
+            time.sleep(0.005)
+        office.policy({**POLICY, "categories": {"configuration_change": {"autonomy": "forbidden"}}})
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    result = application.run("sleep 1", CORRECT)
+    thread.join()
+    assert (result["outcome"], result["code"]) == ("forbidden", "category_forbidden"), result
+    assert application.picture() == before
+
+
+def test_no_action_begins_again_while_the_kill_switch_is_engaged(office: Office, tmp_path: pathlib.Path) -> None:
+    application, before = office.application, office.application.picture()
+    count, switch = tmp_path / "count", pathlib.Path(application.prefix, "etc/codex-ops/disabled")
+    _restart(office, "/bin/sh", "-c", f"echo x >>{count}; touch {switch}; sleep 20")
+    result = application.run(CORRECT, final='{"status": "changed", "proposed_actions": ["restart-inbox"]}')
+    assert (result["outcome"], application.picture()) == ("killed", before), result
+    assert count.read_text("ascii") == "x\n"
+    assert any("restart-inbox" in warning for warning in result["warnings"])
+
+
 RUN = """
 import json, sys
 sys.path[:0] = {path!r}

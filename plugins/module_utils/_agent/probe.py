@@ -42,18 +42,23 @@ note done
 """
 
 
-def probe(codex_path: str, scratch_dir: str, helpers: Helpers | None = None) -> list[str]:
-    """What did not hold, in words; empty when the sandbox is sound."""
+def probe(codex_path: str, scratch_dir: str, helpers: Helpers | None = None, cancelled: t.Callable[[], str | None] = never) -> list[str]:
+    """What did not hold, in words; empty when the sandbox is sound.
+
+    :arg cancelled: Polled at least five times a second; a reason ends the probe, which then proves nothing.
+    """
     folder = tempfile.mkdtemp(prefix="probe-", dir=scratch_dir)
     try:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            return _probe(codex_path, folder, listener, helpers)
+            return _probe(codex_path, folder, listener, helpers, cancelled)
     finally:
         remove(folder)
 
 
-def _probe(codex_path: str, folder: str, listener: socket.socket, helpers: Helpers | None) -> list[str]:
+def _probe(
+    codex_path: str, folder: str, listener: socket.socket, helpers: Helpers | None, cancelled: t.Callable[[], str | None]
+) -> list[str]:
     workspace, outside = os.path.join(folder, "workspace"), os.path.join(folder, "outside")
     canary, written = os.path.join(outside, "canary"), os.path.join(outside, "written")
     os.mkdir(workspace, 0o700)
@@ -81,7 +86,7 @@ def _probe(codex_path: str, folder: str, listener: socket.socket, helpers: Helpe
         cassette_mode="replay",
         helpers=helpers,
     )
-    result = run_agent(request, Redactor(), never, token=token)
+    result = run_agent(request, Redactor(), cancelled, token=token)
     findings = _read(os.path.join(workspace, "findings")).splitlines()
     reasons = [command["reason"] for command in result.commands if command["reason"]]
     if result.code == disk.CODE or (not findings and any(disk.says_full(reason) for reason in reasons)):

@@ -108,13 +108,16 @@ def _system_mounts() -> list[tuple[str, str, str]]:
     return found
 
 
-def preflight(codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helpers | None = None) -> None:
+def preflight(
+    codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helpers | None = None, cancelled: t.Callable[[], str | None] = lambda: None
+) -> None:
     """Prove that Codex's sandbox really holds here; at once when that was proved within a day.
 
     :arg scratch_dir: A folder of ours in which a probe may be set up (it is removed again).
     :arg stamp_dir: A folder of ours that remembers the proof.
     :arg helpers: Who runs the probe, where it is not the caller.
-    :raises CodexOpsError: ``sandbox_unavailable``, naming what did not hold and what to do; ``disk_full``.
+    :arg cancelled: Polled at least five times a second; a reason ends the probe.
+    :raises CodexOpsError: ``sandbox_unavailable``, naming what did not hold and what to do; ``disk_full``; outcome ``killed``.
     """
     from . import stamp
 
@@ -125,7 +128,10 @@ def preflight(codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helper
     from .probe import probe
 
     with disk.watched(scratch_dir):
-        broken = probe(codex_path, scratch_dir, helpers)
+        broken = probe(codex_path, scratch_dir, helpers, cancelled)
+    reason = cancelled() if broken else None
+    if reason is not None:
+        raise CodexOpsError(f"The run was ended: {reason.rstrip('.')}. The live tree is as it was.", code="cancelled", outcome="killed")
     if broken:
         raise CodexOpsError(
             "The sandbox does not hold: " + "; ".join(broken) + ".", code="sandbox_unavailable", outcome="sandbox_unavailable", hint=SANDBOX_ADVICE

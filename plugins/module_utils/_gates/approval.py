@@ -123,6 +123,11 @@ def known_as(approver: str, people: t.Mapping[str, t.Sequence[str]]) -> set[str]
     return {name.casefold() for name in names if name}
 
 
+def _bare(approver: str, people: t.Mapping[str, t.Sequence[str]]) -> set[str]:
+    """The names of *approver* by whatever way: who has one of them in common with somebody else may be the same person."""
+    return {name.partition(":")[2] or name for name in known_as(approver, people)}
+
+
 def asked_by(approver: str, requested_by: t.Sequence[str], people: t.Mapping[str, t.Sequence[str]]) -> str | None:
     """The name under which *approver* asked for the plan themself, or ``None``."""
     mine = known_as(approver, people)
@@ -270,7 +275,7 @@ def standing(run_dir: str, plan: t.Mapping[str, t.Any], *, needed: int, **terms:
                 raise
             reasons.append(f"{said['approver']}: {error.message}")
             continue
-        same = next((one for one in granted if one.material == given.material or known_as(one.approver, people) & known_as(given.approver, people)), None)
+        same = next((one for one in granted if one.material == given.material or _bare(one.approver, people) & _bare(given.approver, people)), None)
         if same is None:
             granted.append(given)
         elif same.approver != given.approver:

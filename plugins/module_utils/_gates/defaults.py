@@ -77,6 +77,12 @@ _ANYWHERE = (
     "etc/default/grub* grub.d boot/grub boot/grub2 boot/loader boot/efi vmlinuz* initrd.img* initramfs-* etc/kernel dracut.conf dracut.conf.d "
     "etc/mkinitcpio* modprobe.d modprobe.conf modules-load.d etc/modules depmod.d sysctl.conf sysctl.d etc/fstab etc/crypttab etc/exports "
     "exports.d etc/auto.* etc/apparmor apparmor.d etc/selinux etc/sysconfig/grub etc/sysconfig/kernel etc/sysconfig/selinux "
+    # Hooks and settings that root's programs run or read.
+    "etc/letsencrypt/renewal-hooks etc/letsencrypt/renewal etc/letsencrypt/cli.ini etc/default etc/sysconfig/network etc/cloud lib/cloud/scripts "
+    "etc/ppp etc/resolvconf/update.d etc/pm etc/smartmontools etc/smartd.conf etc/x11/xsession.d etc/x11/xinit etc/openvpn etc/wireguard "
+    "etc/snmp etc/nagios etc/icinga* etc/zabbix etc/salt etc/puppet* etc/chef etc/ansible etc/keepalived etc/mdadm etc/mdadm.conf etc/lvm "
+    "etc/ssl/certs share/ca-certificates etc/ca-certificates* etc/pki/ca-trust etc/gitconfig .gitconfig .bashrc.d .config/fish .vimrc "
+    "bash-completion bash_completion.d etc/tcb etc/sudo_logsrvd.conf etc/nix "
     # Where software comes from, and what starts it as root.
     "etc/apt etc/dpkg etc/yum.conf etc/yum yum.repos.d etc/dnf etc/zypp rpm-gpg etc/pacman.conf pacman.d etc/apk "
     "etc/docker etc/containerd etc/containers etc/kubernetes etc/cni etc/lxc etc/libvirt "

@@ -141,8 +141,9 @@ def _policy(said: dict[str, t.Any], path: str) -> Policy:
 
     _check_texts(said, "(top)")
     provider = {"cassettes": False, **said.get("provider", {})}
-    if "api_key_file" in provider:
-        provider["api_key_file"] = _path(provider["api_key_file"], "provider.api_key_file")
+    for name in ("api_key_file", "ca_path"):
+        if name in provider:
+            provider[name] = _path(provider[name], f"provider.{name}")
     cleanup = []
     for number, item in enumerate(said.get("cleanup", ())):
         folder = _path(item["path"], f"cleanup[{number}].path")

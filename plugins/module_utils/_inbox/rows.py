@@ -96,7 +96,7 @@ def shift(database: sqlite3.Connection, row: Row, to: str, event: str, by: str, 
     facts = facts_of(database, row.seq)
     if given.get("run_id"):
         facts["run_ids"] = jobs.texts([*facts.get("run_ids", ()), given["run_id"]])
-    if to == "pending" and row.job.state != "pending":
+    if to == "pending" and (row.job.state != "pending" or given.get("outcome") == "stale_plan"):
         # What was planned counts no more.
         given = {"plan": None, "approvals_needed": None, **given}
     for name in _FACTS:

@@ -23,4 +23,17 @@ def who() -> dict[str, t.Any]:
         value = os.environ.get(variable)
         if value:
             via[key] = value[:200]
+    logged_in = _logged_in()
+    if logged_in is not None:
+        via["session"] = logged_in
     return {"name": name, "uid": uid, "via": via}
+
+
+def _logged_in() -> str | None:
+    """Who logged in for the session in which this runs. The kernel keeps it through sudo and su; ``None`` where nobody did."""
+    try:
+        with open("/proc/self/loginuid", encoding="ascii") as handle:
+            uid = int(handle.read())
+        return pwd.getpwuid(uid).pw_name if uid < (1 << 32) - 1 else None
+    except (OSError, ValueError, KeyError):
+        return None

@@ -90,3 +90,16 @@ def test_a_clock_that_was_set_back_does_not_keep_everything(tmp_path: pathlib.Pa
     os.utime(stamp, (ahead, ahead))
     prune(places, lambda: 90)
     assert not os.path.exists(path)
+
+
+def test_that_a_plan_was_used_or_decided_about_is_never_forgotten(tmp_path: pathlib.Path) -> None:
+    places = Places(str(tmp_path / "prefix"))
+    places.prepare()
+    log.append(places.log, {"phase": "outcome"})
+    path = pathlib.Path(_run(places, places.runs, 1))
+    for name in ("spent", "plan.json", "approvals/a.json"):
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("x", "utf-8")
+    _aged(str(path))
+    prune(places, lambda: 1)
+    assert sorted(str(found.relative_to(path)) for found in path.rglob("*")) == ["approvals", "approvals/a.json", "spent"]
