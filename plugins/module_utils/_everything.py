@@ -33,8 +33,8 @@ def _top() -> None:
         _layout,
         _operation,
         _options,
-        _own_words,
         _outcomes,
+        _own_words,
         _places,
         _planning,
         _question,
@@ -120,7 +120,27 @@ def _load_inbox() -> None:
 
 
 def _load_trail() -> None:
-    from ._trail import assignments, blocks, chain, files, formats, headers, log, memory, names, personal, query, redaction, remembered, sink, values, verify, who
+    from ._trail import (
+        assignments,
+        blocks,
+        chain,
+        commands,
+        encoded,
+        files,
+        formats,
+        headers,
+        log,
+        memory,
+        names,
+        personal,
+        query,
+        redaction,
+        remembered,
+        sink,
+        values,
+        verify,
+        who,
+    )
 
 
 def _load_workspace() -> None:

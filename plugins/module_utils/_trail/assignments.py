@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .formats import compiled
-from .names import judge, last_word, name_class, strength
+from .names import FOREIGN, is_placeholder, judge, last_word, name_class, strength
 
 #: start, end, kind, whether a change that adds it is to be refused
 Found = tuple[int, int, str, bool]
@@ -18,12 +18,12 @@ Found = tuple[int, int, str, bool]
 #: No value is read further than this.
 MAX_VALUE = 4096
 #: Lower-case literals one of which is in every name that announces a secret.
-KEYWORDS = ("pass", "pwd", "psk", "secret", "token", "key", "credential", "creds", "auth", "bearer")
+KEYWORDS = ("pass", "pwd", "psk", "secret", "token", "key", "credential", "creds", "auth", "bearer") + FOREIGN
 # Words that may stand before the last one of a name, with spaces between: "Secret Access Key".
 _BEFORE = ("api", "access", "secret", "private", "account", "auth", "client", "signing", "encryption", "master", "shared")
 _BEFORE_SPACE = tuple(f"{word} " for word in _BEFORE)
 _BEFORE_NAME = rf"(?i:{'|'.join(_BEFORE)})(?: (?i:access|api|auth))?\Z"
-_NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_NAME_LETTERS = "\u00f1\u00d1ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _MAX_NAME = 64
 # What begins a value that does not simply follow.
 _LEADING = frozenset("\r\n|>!&\\#[")
@@ -32,7 +32,7 @@ _JUDGED = 400
 # From the keyword on, in lower case: the rest of the name, and what leads to a value. (The first group, matched once and for all by
 # the reference to it, keeps a long name from being tried letter by letter.)
 _LEAD = (
-    r"(?=([a-z0-9_.-]{0,64}))\1"
+    r"(?=([a-z\u00f10-9_.-]{0,64}))\1"
     r"(?:"
     r"(?P<assign>(?:\\{0,7}[\"'`])?\]?(?:\[[0-9]{0,6}\])?[ \t]{0,16}(?:=>|:=|={1,3}|!={1,2}|:(?!:))[ \t]{0,64}(?=[^ \t]))"
     r"|(?P<pair>\\{0,7}[\"'],[ \t]{0,8}(?=\\{0,7}[\"']))"
@@ -51,6 +51,9 @@ _BESIDE = (
     r"\\{0,7}[\"']?([A-Za-z_/][^\s\"',{}\\]{1,200})(?=\\{0,7}[\"']?(?:[,}\s]|\\{1,4}n|\Z))"
 )
 _AROUND = 300
+# Parameters of an address: there a name tells that would mean too many things elsewhere.
+_PARAMETERS = ("key", "token", "auth", "pass")
+_PARAMETER = r"[^\s&\"'<>#;,\\|)\]}]{6,1024}"
 # What stands between a sign and its value: a tag of YAML that changes nothing, an anchor, a line that goes on.
 _BETWEEN = r"(?:(?:!!(?:str|binary)|!unsafe|&[\w-]{1,40})[ \t]{1,8}|\\\r?\n(?:[+\-](?=[ \t]))?[ \t]{0,64}|\[[ \t]{0,8}(?=[\"']))"
 _QUOTE = r"(?:[bruBRUfFL@]{0,2})(\\{0,7}[\"'`])"
@@ -210,15 +213,15 @@ def _bare(text: str, name: str, begin: int | None, lead: re.Match[str], start: i
 
 def _name(text: str, at: int) -> int:
     """Where the name around *at* begins."""
-    low = max(0, at - _MAX_NAME)
-    before = text[low:at]
-    start = at - (len(before) - len(before.rstrip(_NAME_LETTERS)))
+    low = at - _MAX_NAME if at > _MAX_NAME else 0
+    start = low + len(text[low:at].rstrip(_NAME_LETTERS))
+    before = text[start - 1] if start else ""
     # An escape of JSON before the name is not its first letter.
-    if start > 0 and text[start - 1] == "\\" and start < at and text[start] in "nrt":
-        start += 1
-    elif start > 0 and text[start - 1] == "%" and start + 2 <= at and compiled(r"[0-9A-F]{2}").match(text, start):
-        start += 2
-    if start == at and text[max(0, at - 11) : at].lower().endswith(_BEFORE_SPACE):
+    if before == "\\":
+        return start + 1 if start < at and text[start] in "nrt" else start
+    if before == "%":
+        return start + 2 if start + 2 <= at and compiled(r"[0-9A-F]{2}").match(text, start) else start
+    if start == at and before == " " and text[max(0, at - 11) : at].lower().endswith(_BEFORE_SPACE):
         for width in (24, 16):
             found = compiled(_BEFORE_NAME).search(text, max(0, at - 1 - width), at - 1)
             if found:
@@ -252,18 +255,33 @@ def _beside(text: str, lower: str, runs: _Runs) -> t.Iterator[Found]:
             yield from _judged(text, _value(text, name, None, lead, runs, True))
 
 
+def _parameter(text: str, name: str, at: int) -> t.Iterator[Found]:
+    """The value at *at* of the parameter *name* of an address."""
+    match = compiled(_PARAMETER).match(text, at)
+    if match is not None and not is_placeholder(match.group()):
+        power = strength(match.group())
+        # Anything may be the key of something.
+        if power == 2 or (power == 1 and name not in ("key", "auth")):
+            yield match.start(), match.end(), "token", power == 2 and len(match.group()) >= 20
+
+
 def find(text: str, lower: str) -> t.Iterator[Found]:
     """Every value in *text* that the name before it makes a secret. *lower* is *text* in lower case, character by character."""
-    done, runs = set(), _Runs()
+    done, runs, plain = set(), _Runs(), lower.isascii()
     for keyword in KEYWORDS:
+        if plain and not keyword.isascii():
+            continue
         until = 0
         for lead in compiled(keyword + _LEAD).finditer(lower):
+            at, end = lead.span()
             # What is inside a value is no name; and one name may hold two keywords.
-            if lead.start() < until or lead.end() in done:
+            if at < until or end in done:
                 continue
-            done.add(lead.end())
-            start = _name(text, lead.start())
-            name = text[start : lead.start(str(lead.lastgroup))]
+            done.add(end)
+            start = _name(text, at)
+            name = text[start : lead.start(lead.lastgroup or 0)]
+            if name in _PARAMETERS and start and text[start - 1] in "?&;":
+                yield from _parameter(text, name, end)
             if name_class(name) is None:
                 continue
             for secret in _judged(text, _value(text, name, start, lead, runs)):

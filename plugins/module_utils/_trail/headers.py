@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets that are known by the place they stand in: headers of HTTP, addresses with a password, command lines, SQL. PRIVATE."""
+"""Secrets that are known by the place they stand in: headers of HTTP, and addresses. PRIVATE."""
 
 from __future__ import annotations
 
@@ -35,28 +35,8 @@ _WEB = ("http", "https", "ftp", "ftps", "sftp", "ssh", "git", "ws", "wss", "smtp
 # Encoded once more, as a parameter of another address.
 _ENCODED = r"%3[Aa]%2[Ff]%2[Ff](?P<value>[A-Za-z0-9._-]{0,128}%3[Aa][^\s&\"'%@]{1,256}(?:%(?!40)[0-9A-Fa-f]{2}[^\s&\"'%]{0,128}){0,32})%40"
 
-_SECRET_WORD = r"(?:\\{0,7}[\"'])?(?P<value>[^\s\"'\\]{1,256}|(?<=\")[^\"\n]{1,256}|(?<=')[^'\n]{1,256})"
-_COMMANDS = (
-    # literal, expression on the line from there on
-    ("mysql", rf"mysql[a-z_-]{{0,16}}(?=[ \"',])[^\n|;]{{0,400}}?[ \"'](?:-p)(?![ \"'\\]){_SECRET_WORD}"),
-    ("mariadb", rf"mariadb[a-z_-]{{0,16}}(?=[ \"',])[^\n|;]{{0,400}}?[ \"'](?:-p)(?![ \"'\\]){_SECRET_WORD}"),
-    ("sshpass", rf"sshpass[\"']?,? {{1,4}}[\"']?-p[\"']?,? {{0,4}}{_SECRET_WORD}"),
-    ("redis-cli", rf"redis-cli[^\n|;]{{0,200}}? -a {{1,4}}{_SECRET_WORD}"),
-    ("ldap", rf"ldap(?:search|modify|add|delete|passwd|whoami|bind)[^\n|;]{{0,400}}? -w {{0,4}}{_SECRET_WORD}"),
-    (
-        "curl",
-        r"curl(?=[ \"',])[^\n|;]{0,600}?[ \"'](?:-u|--user|--proxy-user|-U)[\"']?,?[ =]{0,2}(?:\\{0,7}[\"'])?"
-        r"(?P<value>[^\s\"':\\]{1,128}:[^\s\"'\\]{1,256})",
-    ),
-    ("wget", r"wget[^\n|;]{0,400}? --(?:http-|ftp-|proxy-)?password[ =]{1,2}(?:[\"'])?(?P<value>[^\s\"']{1,256})"),
-    (
-        "identified",
-        r"(?i:identified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?by[ \t]{1,4}(?:password[ \t]{1,4})?)"
-        r"\\?[\"'](?P<value>[^\s\"']{1,256})(?=\\?[\"'])",
-    ),
-    ("docker", r"docker login[^\n|;]{0,200}? -p {1,4}(?P<value>[^\s\"'-][^\s\"']{0,256})"),
-    ("openssl", r"openssl[^\n|;]{0,400}?[ :\"'](?:-pass(?:in|out)?[\"']?,? {0,4}[\"']?pass:)(?P<value>[^\s\"']{1,256})"),
-)
+# A token alone before the host.
+_TOKEN = r"[A-Za-z0-9._~+=-]{16,256}(?=@[A-Za-z0-9\[])"
 # An "auth" of Docker's or npm's configuration is user:password in base64.
 _AUTH = r"auth(?:\\{0,7}[\"'])?[ \t]{0,4}[:=][ \t]{0,4}(?:\\{0,7}[\"'])?(?P<value>[A-Za-z0-9+/]{8,1024}={0,2})"
 
@@ -82,6 +62,10 @@ def _addresses(text: str) -> t.Iterator[Found]:
             continue
         match = userinfo.match(text, start)
         if match is None:
+            token = compiled(_TOKEN).match(text, start)
+            if token is not None and strength(token.group()) == 2:
+                done = token.end()
+                yield start, done, "token", not matches(r"[0-9a-f]{32}", token.group())
             continue
         done = match.end()
         user, _colon, password = match.group().partition(":")
@@ -137,25 +121,6 @@ def _headers(text: str, lower: str) -> t.Iterator[Found]:
             yield start, end, kind, strength(bare) == 2 or kind == "authorization" and word is not None
 
 
-def _commands(text: str, lower: str) -> t.Iterator[Found]:
-    for literal, expression in _COMMANDS:
-        done = 0
-        for found in compiled(literal).finditer(lower):
-            if found.start() < done:
-                continue
-            match = compiled(expression).match(text, found.start())
-            if match is None:
-                # What the expression looked through is not looked through again.
-                stop = compiled(r"[\n|;]").search(text, found.end(), found.start() + 300)
-                done = stop.start() if stop else found.start() + 300
-                continue
-            value = match["value"]
-            secret = value.partition(":")[2] if literal == "curl" else value
-            done = match.end()
-            if not is_placeholder(secret):
-                yield match.start("value"), match.end("value"), "password", strength(secret) == 2
-
-
 def _auths(text: str, lower: str) -> t.Iterator[Found]:
     import base64  # pylint: disable=import-outside-toplevel
 
@@ -175,7 +140,6 @@ def find(text: str, lower: str) -> t.Iterator[Found]:
     """Every secret in *text* that its place gives away. *lower* is *text* in lower case, character by character."""
     yield from _addresses(text)
     yield from _headers(text, lower)
-    yield from _commands(text, lower)
     if "auth" in lower:
         yield from _auths(text, lower)
     if "%2f%2f" in lower:

@@ -15,6 +15,13 @@ from .formats import compiled
 #: A name that announces a secret is of one of these classes. What may be taken for a secret behind it depends on the class.
 PASSWORD, SECRET, TOKEN, KEY = "password", "secret", "token", "key"
 
+#: What a password is called elsewhere. The word "pass" is in some of them, too.
+FOREIGN = ("kennwort", "contrase", "senha", "parola", "lozinka", "haslo", "heslo", "wachtwoord", "has\u0142o", "l\u00f6senord", "jelsz\u00f3", "\u015fifre",
+           "\u043f\u0430\u0440\u043e\u043b\u044c", "\u5bc6\u7801")  # fmt: skip
+_FOREIGN_WORDS = ("kennwort", "contrasena", "contrasenya", "senha", "parola", "lozinka", "haslo", "heslo", "wachtwoord", "losenord", "jelszo", "sifre",
+                  "motdepasse", "passord", "salasana", "adgangskode")  # fmt: skip
+_OTHER_LETTERS = ("\u043f\u0430\u0440\u043e\u043b\u044c", "\u5bc6\u7801")
+_ACCENTS = str.maketrans("\u00f1\u00d1\u0142\u0141\u00f6\u00d6\u00f3\u00d3\u015f\u015e\u00e9\u00c9", "nNlLoOoOsSeE")
 _PASSWORDS = ("password", "passwords", "passwd", "passphrase", "passphrases", "passcode", "passwort", "pwd", "psk")
 _SECRETS = ("secret", "credential", "credentials", "creds")
 _TOKENS = ("token", "authtoken", "apitoken", "accesstoken", "bearer", "auth", "pat")
@@ -55,7 +62,9 @@ _SPLIT = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+"
 
 def _word_class(word: str, before: str) -> str | None:
     word = word.rstrip("0123456789")
-    if word.endswith(_PASSWORDS) or word in ("pass", "pw", "userpass", "dbpass", "mypass", "sshpass", "rootpass", "adminpass"):
+    if word.endswith(_PASSWORDS) or word.endswith(_FOREIGN_WORDS) or (word, before) == ("passe", "de"):
+        return PASSWORD
+    if word in ("pass", "pw", "userpass", "dbpass", "mypass", "sshpass", "rootpass", "adminpass"):
         return PASSWORD
     if word.endswith(_JOINED_KEYS) or (word == "key" and before.rstrip("0123456789") in _BEFORE_KEY):
         return KEY
@@ -69,6 +78,10 @@ def _word_class(word: str, before: str) -> str | None:
 @functools.lru_cache(maxsize=2048)
 def name_class(name: str) -> tuple[str, bool] | None:
     """(class, whether the name is surely one) when *name* announces a secret, else ``None``."""
+    if not name.isascii():
+        name = name.translate(_ACCENTS)
+        if name.lower().endswith(_OTHER_LETTERS):
+            return PASSWORD, True
     words = [word.lower() for word in compiled(_SPLIT).split(name) if word]
     if name.strip("\"'$%{}[]- ") in ("PWD", "OLDPWD"):
         return None

@@ -14,7 +14,7 @@ import hashlib
 import os
 import typing as t
 
-from . import assignments, formats, headers
+from . import assignments, commands, encoded, formats, headers
 from .formats import compiled
 
 #: Known values shorter than this are not masked by value: they would blot out ordinary words.
@@ -72,8 +72,11 @@ def _merge(masks: list[_Mask]) -> list[_Mask]:
 def _found(text: str) -> t.Iterator[assignments.Found]:
     for start, end, kind in formats.find(text):
         yield start, end, kind, True
+    for start, end, kind in encoded.find(text):
+        yield start, end, kind, True
     lower = _lower(text)
     yield from headers.find(text, lower)
+    yield from commands.find(text, lower)
     yield from assignments.find(text, lower)
 
 

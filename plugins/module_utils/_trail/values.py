@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
 #: Where the name of a pair stands, and its value: {name: DB_PASSWORD, value: x}, {option: db_password, value: x} ...
 PAIR_NAMES = ("name", "key", "option", "question", "xpath", "variable", "property", "parameter", "setting", "attribute")
+_MAX_COMMAND = 16384
 PAIR_VALUES = frozenset(("value", "values", "val"))
 
 
@@ -38,6 +39,7 @@ def redacted(redactor: Redactor, value: t.Any, depth: int, name: str | None = No
         }
     if isinstance(value, (list, tuple)):
         before = [None, *value]
+        value = _command(redactor, value)
         return [redacted(redactor, item, depth - 1, _option(before[at], item) or name) for at, item in enumerate(value)]
     return value
 
@@ -70,6 +72,20 @@ def _telling(key: t.Any, name: str | None, pair: str | None) -> str | None:
         return key
     # {"password": {"min_length": 8, "value": "x"}}, and what is known of a token besides it.
     return None if name is None or describes(key) or (name_class(name) or (TOKEN,))[0] == TOKEN else name
+
+
+def _command(redactor: Redactor, value: t.Sequence[t.Any]) -> t.Sequence[t.Any]:
+    """*value* with the secrets masked that it shows as a command line: ["mysql", "-u", "root", "-px"]."""
+    if len(value) < 2 or not all(isinstance(item, str) for item in value) or not any(item.startswith("-") for item in value):
+        return value
+    if sum(map(len, value)) > _MAX_COMMAND:
+        return value
+    from .commands import words  # pylint: disable=import-outside-toplevel
+
+    shown = list(value)
+    for at, (start, end, kind) in words(value).items():
+        shown[at] = value[at][:start] + redactor.mark(kind, value[at][start:end]) + value[at][end:]
+    return shown
 
 
 def _option(option: t.Any, item: t.Any) -> str | None:

@@ -161,6 +161,35 @@ def test_other_places(seed: str) -> None:
     _hold(_repeated(seed))
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        "echo chpasswd",
+        "echo 'a:b | chpasswd ",
+        "chpasswd << a",
+        " -pass",
+        " -password ",
+        "requirepass ",
+        "masterauth ",
+        "sudo -S",
+        "| --stdin",
+        ":5432:",
+        "a:5432:b:c:",
+        ":*:",
+        "?key=",
+        "&token=a1",
+        "://aB3dEfGh1jKlMnOp",
+    ],
+)
+def test_places_in_commands_and_settings(seed: str) -> None:
+    _hold(_repeated(seed))
+
+
+@pytest.mark.parametrize("seed", ["QUFB", "Z2hwX2Ex", "A" * 26 + " ", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB/", "Z2hwXw+", "aaaQ" * 9 + "-"])
+def test_base64(seed: str) -> None:
+    _hold(_repeated(seed))
+
+
 @pytest.mark.parametrize("seed", ["a@b.", "@" + "a." * 8, "!" * 64 + "@a.bc", "4111 ", "4111-1111-", "2" * 19 + " ", "DE89 3704", "A1" * 17 + " "])
 def test_personal_data(seed: str) -> None:
     _hold(_repeated(seed))
