@@ -210,7 +210,7 @@ def _entry(entry: dict[str, t.Any], where: str, host: str, folder: str, state: s
         "cron_command": line,
         "cron_missed": shlex.join([*head, "--missed", *tail]).replace("%", r"\%"),
         "calendars": calendars(found),
-        "unit_command": _for_unit([*head, *tail]),
+        "unit_command": _for_unit([*head, "--unit", *tail]),
         "delay": delay,
         "timeout": timeout,
         "helpers": bool(entry.get("helpers", argv[0] == ENGINE)),

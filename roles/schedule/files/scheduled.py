@@ -8,7 +8,7 @@ What the entry says goes to the journal line by line, as codex-ops-NAME. How it 
 standard output, which cron sends by mail. A run that does not get the lock is passed over, one that lasts too long is ended, and whatever it leaves
 behind is ended too; runs that should have been since the last one are counted.
 
-usage: scheduled.py --name NAME --when "M H D M W" --timeout S --ok 0,3 [--delay S] [--missed] -- COMMAND...
+usage: scheduled.py --name NAME --when "M H D M W" --timeout S --ok 0,3 [--delay S] [--missed] [--unit] -- COMMAND...
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Entry(t.NamedTuple):
     ok: frozenset[int]
     delay: int
     missed: bool
+    unit: bool
     argv: list[str]
 
 
@@ -65,6 +66,7 @@ def parsed(argv: t.Sequence[str]) -> Entry:
     parser.add_argument("--ok", default="0")
     parser.add_argument("--delay", type=int, default=0)
     parser.add_argument("--missed", action="store_true")
+    parser.add_argument("--unit", action="store_true")
     parser.add_argument("argv", nargs="+")
     given = parser.parse_args(argv)
     words = given.when.split()
@@ -73,7 +75,7 @@ def parsed(argv: t.Sequence[str]) -> Entry:
         parser.error("--when has five fields")
     when = tuple(frozenset(range(*span)) if word == "*" else frozenset(map(int, word.split(","))) for word, span in zip(words, full))
     either = words[2] != "*" and words[4] != "*"
-    return Entry(given.name, when, either, given.timeout, frozenset(map(int, given.ok.split(","))), given.delay, given.missed, given.argv)
+    return Entry(given.name, when, either, given.timeout, frozenset(map(int, given.ok.split(","))), given.delay, given.missed, given.unit, given.argv)
 
 
 def due(entry: Entry, after: datetime.datetime, until: datetime.datetime) -> list[datetime.datetime]:
@@ -260,14 +262,16 @@ def main(argv: t.Sequence[str]) -> int:
     if result != "skipped":
         # What came due meanwhile: systemd drops it silently, cron's own runs have said so themselves.
         passed = due(entry, now, datetime.datetime.now())
-        if passed and os.environ.get("INVOCATION_ID"):
+        if passed and entry.unit:
             journal.write(f"{len(passed)} run(s) were passed over while this one was at it", WARNING)
         last = {"began": began, "seconds": round(seconds, 1), "result": result, "status": status, "missed": len(late), "handled": time.time()}
         keep(entry, {**last, "skipped": known.get("skipped")}, journal)
     else:
         keep(entry, {**kept(entry)[0], "handled": time.time(), "skipped": began}, journal)
     if priority == ERROR:
-        sys.stdout.write("".join(f"{line}\n" for line in (f"{entry.name}: {message}", *said, f"All of it: journalctl -t codex-ops-{entry.name}")))
+        # The journal knows it already; cron makes a mail of it.
+        if not entry.unit:
+            sys.stdout.write("".join(f"{line}\n" for line in (f"{entry.name}: {message}", *said, f"All of it: journalctl -t codex-ops-{entry.name}")))
         return 124 if result == "timeout" else status if 0 < status < 126 else 1
     return 0
 

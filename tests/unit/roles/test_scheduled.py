@@ -95,8 +95,14 @@ def test_a_run_that_finds_the_lock_taken_is_passed_over_and_nobody_gets_mail(sch
 def test_a_failure_is_told_with_the_last_that_was_said(scheduled: types.ModuleType, tmp_path: pathlib.Path, capfd: t.Any) -> None:
     assert run(scheduled, tmp_path, "/bin/sh", "-c", "echo 'no \x1b[31mroom'; exit 9") == 9
     said = capfd.readouterr()
-    assert "failed after 0 s with status 9" in said.out and "no " in said.out and "journalctl -t codex-ops-entry" in said.out
+    assert "with status 9" in said.out and "no " in said.out and "journalctl -t codex-ops-entry" in said.out
     assert "\x1b" not in said.err
+
+
+def test_systemd_is_not_told_twice_what_the_journal_knows(scheduled: types.ModuleType, tmp_path: pathlib.Path, capfd: t.Any) -> None:
+    assert run(scheduled, tmp_path, "/bin/false", more=["--unit"]) == 1
+    said = capfd.readouterr()
+    assert said.out == "" and "with status 1" in said.err
 
 
 def test_what_is_said_to_be_no_failure_is_none(scheduled: types.ModuleType, tmp_path: pathlib.Path, capfd: t.Any) -> None:
