@@ -179,7 +179,13 @@ def _shown(run: Run, stored: dict[str, t.Any], *, rejecting: bool) -> tuple[dict
             **{key: stored[key] for key in ("workspace", "created", "requested_by", "host_id")},
             "slice": slice_.name,
             "category": slice_.category,
+            "instructions": slice_.document["instructions"],
         },
+        # What will be run on the host when this is approved.
+        "runs": [
+            *({"kind": check.kind, "name": check.name, "argv": list(check.argv)} for check in slice_.checks),
+            *({"kind": "action", "name": name, "argv": list(found.argv) if found else []} for name in stored["actions"] for found in [run.rules.action(name)]),
+        ],
         "patch": stored["patch"],
         "report": stored["report"],
         "validation": stored["validation"],

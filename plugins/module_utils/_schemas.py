@@ -103,6 +103,16 @@ SCHEMAS = {
      "description": "The file with the key.",
      "$ref": "#/definitions/path"
     },
+    "proxy": {
+     "description": "The HTTP proxy on the way there.",
+     "type": "string",
+     "pattern": "^http://[^/@\\s]+/?$",
+     "maxLength": 1000
+    },
+    "ca_path": {
+     "description": "The authorities that may vouch for it.",
+     "$ref": "#/definitions/path"
+    },
     "cassettes": {
      "description": "Whether a plan that a cassette made may be applied under the prefix /.",
      "type": "boolean"

@@ -347,6 +347,22 @@ duration:
   type: float
   returned: always
   sample: 0.1
+runs:
+  description: What is run on the host when the plan is applied, the validations in a sandbox that can only read, the actions as they are.
+  type: list
+  elements: dict
+  returned: when there is the plan
+  contains:
+    kind:
+      description: V(must_hold), V(must_fail) or V(action).
+      type: str
+    name:
+      description: Its name.
+      type: str
+    argv:
+      description: The command.
+      type: list
+      elements: str
 jobs:
   description: The IDs of the jobs of the inbox that the decision moved on.
   type: list
