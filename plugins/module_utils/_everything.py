@@ -44,6 +44,7 @@ def _top() -> None:
         _run,
         _runs,
         _schemas,
+        _secret_files,
         _secrets,
         _shown,
         _switching,

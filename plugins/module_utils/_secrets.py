@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+import typing as t
 
 from ._errors import CodexOpsError
 from ._places import Places
 
 _MAX_KEY = 8192
 _MAX_SECRETS = 200
+#: Bytes of a secret file that are read.
+MAX_SECRET_FILE = 64 * 1024
 
 
 def read_key(path: str) -> str:
@@ -32,38 +35,57 @@ def read_key(path: str) -> str:
             hint="It must be a file that the engine can read, holding the key and nothing else.",
         ) from None
     if not key or len(raw) > _MAX_KEY or any(not character.isprintable() for character in key):
-        raise CodexOpsError(
-            "The provider's key must be one line of printable text.", code="key_invalid", outcome="provider_error", where=path
-        )
+        raise CodexOpsError("The provider's key must be one line of printable text.", code="key_invalid", outcome="provider_error", where=path)
     return key
 
 
 def known_secrets(places: Places) -> list[str]:
-    """The values in the installation's secret files: each file as a whole, and what stands behind a name in its lines.
+    """The values in the installation's secret files, as :func:`secrets_and_warnings` finds them."""
+    return secrets_and_warnings(places)[0]
 
-    A file that cannot be read holds nothing that could get out through this process.
+
+def secrets_and_warnings(places: Places) -> tuple[list[str], list[str]]:
+    """The values in the installation's secret files, and one warning for each file of which not all can be masked.
+
+    The files stand in the folder of the provider's key and in the folders in it. A file that cannot be read holds nothing that
+    could get out through this process.
     """
+    from ._secret_files import values  # pylint: disable=import-outside-toplevel
+
     found: list[str] = []
-    try:
-        names = sorted(os.listdir(os.path.dirname(places.provider_key)))
-    except OSError:
-        return found
-    for name in names[:_MAX_SECRETS]:
+    warnings: list[str] = []
+    paths = sorted(_files(os.path.dirname(places.provider_key), 1))
+    if len(paths) > _MAX_SECRETS:
+        warnings.append(f"{os.path.dirname(places.provider_key)} holds {len(paths)} files; only the first {_MAX_SECRETS} are masked by value.")
+    for path in paths[:_MAX_SECRETS]:
         try:
-            descriptor = os.open(
-                os.path.join(os.path.dirname(places.provider_key), name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-            )
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb") as handle:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     continue
-                text = handle.read(_MAX_KEY).decode("utf-8", "surrogateescape")
+                raw = handle.read(MAX_SECRET_FILE + 1)
         except OSError:
             continue
-        found.append(text.strip())
-        for line in text.splitlines():
-            name_of, sign, value = line.partition("=")
-            found.append((value if sign and name_of.strip().isidentifier() else line).strip().strip("\"'"))
-    return [value for value in found if value]
+        learned, reason = values(raw[:MAX_SECRET_FILE])
+        if len(raw) > MAX_SECRET_FILE:
+            reason = f"it is larger than {MAX_SECRET_FILE // 1024} KiB"
+        if reason:
+            warnings.append(f"Not all of the secret file {path} can be masked by value: {reason}.")
+        found.extend(learned)
+    return list(dict.fromkeys(found)), warnings
+
+
+def _files(folder: str, depth: int) -> t.Iterator[str]:
+    """What is in *folder* and, *depth* levels deep, in the folders in it."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry.path
+                elif depth:
+                    yield from _files(entry.path, depth - 1)
+    except OSError:
+        return
 
 
 def redaction_key(places: Places) -> bytes | None:

@@ -157,6 +157,10 @@ class Redactor:
         """What :func:`find_secrets` finds in *text*, and the known values in all of their forms."""
         return _certain(text, self._known(text))
 
+    def secrets(self, text: str) -> list[str]:
+        """All that :meth:`text` would mask in *text*."""
+        return [text[start:end] for start, end, _kind, _value in self._masks(text)]
+
     def _masks(self, text: str) -> list[_Mask]:
         masks = list(self._known(text))
         masks.extend((start, end, kind, None) for start, end, kind, _certain in _found(text))
