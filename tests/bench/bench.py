@@ -20,6 +20,7 @@ import time
 import typing as t
 
 import callback
+import collectors
 import host_command
 import inbox
 import provider
@@ -221,6 +222,9 @@ BENCHES = (
     host_command.status_against_python,
     callback.callback_against_none_and_ara,
     inbox.inbox_many_against_few,
+    collectors.logs_against_grep,
+    collectors.files_against_find,
+    collectors.certificates_against_openssl,
 )
 
 
