@@ -145,6 +145,11 @@ def _deciding(parts: t.Any) -> None:
 
 
 def _looking(parts: t.Any) -> None:
+    part = _part(parts, "collect")
+    part.add_argument("collector", metavar="NAME", help="the collector")
+    part.add_argument("--options", metavar="JSON|FILE", help="its options as a JSON object, or a file with one")
+    part.add_argument("--slice", metavar="NAME", help="put a warning or worse into the inbox, as a job for this slice")
+    _check(part)
     part = _part(parts, "inbox")
     part.add_argument("action", metavar="list|show|cancel", choices=("list", "show", "cancel"), help="what to do")
     part.add_argument("job", metavar="JOB", nargs="?", help="the ID of a job, for show and cancel")

@@ -36,6 +36,7 @@ _USAGE = frozenset(
     {
         "backup_not_found",
         "cassette_invalid",
+        "collector_unknown",
         "file_unreadable",
         "job_not_found",
         "job_state",

@@ -107,6 +107,10 @@ def _work(given: Asked) -> dict[str, t.Any]:
         from . import slices
 
         return slices.work(given)
+    if given.part == "collect":
+        from . import collecting
+
+        return collecting.work(given)
     if given.part in ("inbox", "run"):
         from . import jobs
 

@@ -22,6 +22,7 @@ Day-two work on this host by the Codex CLI, held by contract, policy and people.
 look around
   status        what is going on: kill switch, policy, budget, plans that wait, last runs
   selftest      whether this host is fit for the work; says what to repair
+  collect       look at the host, and put what is wrong into the inbox
   inbox         list, show or cancel jobs
   audit         verify the audit log, or show records of it
 
@@ -54,6 +55,12 @@ PARTS = {
     "status": Part(
         "Say what is going on on this host. Changes nothing, and asks no model.",
         "examples:\n  codex-ops status\n  codex-ops status --json",
+    ),
+    "collect": Part(
+        "Look at the host with one collector: health, disk, services, logs, certificates, endpoints, backups, cleanup, dependencies\n"
+        "or drift. Asks no model, and repairs nothing. With --slice, what is wrong becomes one job.",
+        "examples:\n  codex-ops collect disk\n  codex-ops collect cleanup --options '{\"rules\": [{\"path\": \"/var/cache/app\"}]}'\n"
+        "  codex-ops collect certificates --options /etc/codex-ops/certificates.json --slice certificate-report",
     ),
     "selftest": Part(
         "Test whether this host is fit for the work: places, policy, signers, clock, disk, tools, and the sandbox, for real.\n"
