@@ -267,12 +267,18 @@ def _drips(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
+def _drips_tls(connection: socket.socket) -> None:
+    # The head of a record of 16 KiB, and then what is in it, one byte at a time.
+    connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+    _drips(connection)
+
+
 def _floods(connection: socket.socket) -> None:
     while True:
         connection.sendall(b"220-" + b"x" * 65536)
 
 
-@pytest.mark.parametrize("work", [_silent, _drips, _floods])
+@pytest.mark.parametrize("work", [_silent, _drips, _drips_tls, _floods])
 @pytest.mark.parametrize("protocol", [None, "smtp", "imap"])
 def test_a_server_that_does_not_play_is_unknown_in_time(look: t.Any, serve: t.Any, work: t.Any, protocol: str | None) -> None:
     server = serve(work)
