@@ -21,7 +21,7 @@ from ._own_words import RECORD, RESULT, restored
 from ._places import Places
 from ._retention import prune
 from ._runs import RunFolder, sweep, write_private
-from ._secrets import known_secrets, read_key, redaction_key
+from ._secrets import read_key, redaction_key, secrets_and_warnings
 from ._shown import planned_patch, readable
 from ._trail.redaction import Redactor
 
@@ -58,10 +58,11 @@ class Run:
                 self.hosts_key = key_file != options.api_key_file or os.path.realpath(key_file).startswith(self.places.etc + os.sep)
         #: As whom the agent runs, beside the engine.
         self.isolation = "codex_agent" if self.places.ops is not None else "throw_away_user" if os.geteuid() == 0 else "same_user"
-        self._known = [*([self.key] if self.key else []), *known_secrets(self.places)]
+        secrets, unmasked = secrets_and_warnings(self.places)
+        self._known = [*([self.key] if self.key else []), *secrets]
         self.redactor = Redactor(self._known)
         self.facts: dict[str, t.Any] = {"input": {}, "command": {}, "rollback": {"possible": False}, "approval": None}
-        self.warnings: list[str] = []
+        self.warnings: list[str] = unmasked
         #: What is known of the result so far: an error later on does not lose the agent's part of it.
         self.partial: dict[str, t.Any] = {}
         #: Text from outside that goes with the task, such as a job's signal.

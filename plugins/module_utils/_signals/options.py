@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import difflib
 import math
 import re
@@ -127,10 +128,10 @@ def _value(option: Option, value: t.Any, where: str) -> t.Any:
     if option.kind == "table":
         return checked(option.keys or {}, value, where)
     if option.kind == "tables":
-        element: t.Callable[[t.Any, str], t.Any] = lambda item, place: checked(option.keys or {}, item, place)  # noqa: E731
+        element: t.Callable[[t.Any, str], t.Any] = functools.partial(checked, option.keys or {})
     elif option.kind.endswith("s"):
         single = dataclasses.replace(option, kind=option.kind[:-1])
-        element = lambda item, place: _one(single, item, place)  # noqa: E731
+        element = functools.partial(_one, single)
     else:
         return _one(option, value, where)
     if not isinstance(value, (list, tuple)) or len(value) > MAX_ITEMS:

@@ -184,8 +184,8 @@ _STATES = frozenset(
 _COMPLAINT = (
     r"(?i:(?:(?:the|this|your) )?(?:(?:field|value|password|passphrase|it) )?"
     r"(?:is|was|are|has|must|should|may|can(?:not|'t| not)|does|do|did|please|enter|no|not|too)\b.{0,120}"
-    r"\b(?:required|invalid|incorrect|wrong|expired|missing|empty|blank|match|short|long|weak|common|simple|numeric|characters|changed|set|password|used|leaked|compromised"
-    r"|different|same|again|given|found|valid)[.!]?)"
+    r"\b(?:required|invalid|incorrect|wrong|expired|missing|empty|blank|match|short|long|weak|common|simple|numeric|characters"
+    r"|changed|set|password|used|leaked|compromised|different|same|again|given|found|valid)[.!]?)"
 )
 _FILE = (
     r"(?:~|\.{1,2})?(?:/[\w.@+-]{1,100}){1,20}/?|[A-Za-z]:\\.{1,200}"
