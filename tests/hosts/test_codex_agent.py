@@ -26,7 +26,9 @@ def _open_host(host: Host) -> t.Iterator[Host]:
     """A host on which something else is installed as Codex."""
     host.write("/etc/codex-ops/secrets/provider-key", "placeholder-key\n", 0o640, "root:codex-ops")
     host.write("/home/other/note", "private\n", 0o600, "games:games")
-    host.must("install", "-m", "0755", "/checkout/tests/hosts/in-place-of-codex", "/opt/codex-ops/in-place-of-codex")
+    # As a program: its first line is written here.
+    place = "/opt/codex-ops/in-place-of-codex"
+    host.must("sh", "-c", f"{{ echo '#!/usr/bin/python3 -IB'; cat /checkout/tests/hosts/in-place-of-codex; }} >{place} && chmod 0755 {place}")
     host.must("ln", "-sfn", "/opt/codex-ops/in-place-of-codex", "/opt/codex-ops/bin/codex")
     yield host
     host.must("ln", "-sfn", "/opt/codex/bin/codex", "/opt/codex-ops/bin/codex")

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import difflib
+import functools
 import math
 import re
 import typing as t
