@@ -58,7 +58,15 @@ def apply_by_helper(run: Run, plan_id: str) -> dict[str, t.Any]:
     except ValueError:
         result = None
     if not isinstance(result, dict) or "outcome" not in result:
-        raise _failed(helper, " ".join(complaint.decode("utf-8", "replace").split())[-500:] or f"it ended with status {child.returncode}")
+        said = " ".join(complaint.decode("utf-8", "replace").split())[-500:]
+        if said.startswith("sudo: "):
+            raise _failed(helper, said)
+        raise CodexOpsError(
+            f"The helper {helper} ended without an answer ({said or f'status {child.returncode}'}), so it is not known whether the plan was applied.",
+            code="helper_lost",
+            outcome="agent_error",
+            hint="Look at the last records of the audit log. The next run on this workspace puts back what was written in part.",
+        )
     return result
 
 
@@ -75,7 +83,11 @@ def _talk(run: Run, child: subprocess.Popen[bytes], plan_id: str) -> tuple[bytes
                 # It finds nobody to answer to, puts the old files back, and ends.
                 child.stdout.close()
                 child.wait()
-                raise CodexOpsError(f"Stopped while root applied the plan: {run.cancelled()}.", code="killed", outcome="killed") from None
+                raise CodexOpsError(
+                    f"Stopped while root applied the plan: {str(run.cancelled()).rstrip('.')}. Root's own record says how far it came.",
+                    code="killed",
+                    outcome="killed",
+                ) from None
 
 
 def _failed(helper: str, why: str) -> CodexOpsError:

@@ -52,6 +52,7 @@ _HOST = frozenset(
     {
         "budget_unusable",
         "disk_full",
+        "helper_failed",
         "kill_switch_unwritable",
         "log_unreadable",
         "prefix_not_writable",
