@@ -20,6 +20,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import typing as t
 import zipfile
 
@@ -123,8 +124,10 @@ def proved(release: pathlib.Path, version: str) -> None:
     if not codex.is_file():
         raise Refused("it holds no package of the Codex CLI (no bin/codex in codex_cli_bin/ or package/vendor/). Is it the package for this platform?")
     try:
-        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-        done = subprocess.run([str(codex), "--version"], stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=60, check=False)
+        # It makes a folder for itself in its home, whatever it is asked for.
+        with tempfile.TemporaryDirectory(dir=release.parent, prefix=".home.") as home:
+            environment = {"PATH": "/usr/bin:/bin", "HOME": home, "CODEX_HOME": home}
+            done = subprocess.run([str(codex), "--version"], stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise Refused(f"its program does not run here ({error}). Is it for this machine ({os.uname().machine})?") from None
     words = done.stdout.decode("utf-8", "replace").split()

@@ -109,6 +109,16 @@ def test_what_is_no_such_release_is_refused_and_leaves_nothing(tmp_path: pathlib
     assert list(folder.iterdir()) == [] and not (tmp_path / "evil").exists()
 
 
+def test_what_codex_makes_in_its_home_does_not_stay(tmp_path: pathlib.Path) -> None:
+    makes = '#!/bin/sh\nmkdir -p "$HOME/.codex" "$CODEX_HOME/tmp" && echo codex-cli 1.2.3 "$HOME" 1.2.3\n'
+    artefact = wheel(tmp_path / "codex.whl", {**package("1.2.3"), "bin/codex": makes})
+    folder = tmp_path / "cli"
+    folder.mkdir()
+    assert call("install", folder, "1.2.3", sha256(artefact), artefact).returncode == 0
+    assert [path.name for path in folder.iterdir()] == ["1.2.3"]
+    assert whole(folder, "1.2.3", sha256(artefact))["whole"]
+
+
 def test_a_damaged_archive_is_an_error_without_a_traceback(tmp_path: pathlib.Path) -> None:
     artefact = tmp_path / "codex.whl"
     artefact.write_bytes(b"PK\x03\x04 cut off")
