@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hosts lint docs bench clean
+.PHONY: help demo test test-hosts lint molecule docs bench clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-19s %s\n", $$1, $$2}'
 
 demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 	@scripts/demo
@@ -14,8 +14,10 @@ demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit runs one
 	@scripts/test $(ONLY)
 
-test-hosts: ## Test users, root's helpers, sudo and the roles on throw-away hosts (as root)
+test-hosts: ## Test users, root's helpers and sudo on throw-away hosts (as root)
 	@scripts/test-hosts
+
+molecule: ## Try the roles on Debian 12 and 13 hosts in podman (as root; takes a while)
 	@scripts/molecule
 
 lint: ## Run only the static checks
