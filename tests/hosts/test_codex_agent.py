@@ -106,7 +106,8 @@ def test_an_agent_that_multiplies_is_stopped_at_its_limit_and_ended(open_host: H
     groups = open_host.run("test", "-d", "/sys/fs/cgroup/pids").status == 0 or b"pids" in open_host.run("cat", "/sys/fs/cgroup/cgroup.controllers").out
     assert found["started"] < (512 if groups else 2048), found
     assert open_host.alive("codex-agent") == []
-    assert open_host.must("find", "/sys/fs/cgroup", "-name", "day2-codex-agents") == ""
+    # Other hosts of these tests share the kernel, and may have agents of their own just now.
+    _until(lambda: open_host.must("find", "/sys/fs/cgroup", "-name", "day2-codex-agents") == "", 90)
 
 
 def _waiting(host: Host, run_id: str) -> subprocess.Popen[bytes]:

@@ -98,7 +98,7 @@ def take(descriptor: int, kind: int) -> None:
         except BlockingIOError:
             if time.monotonic() > until:
                 raise OSError(errno.ETIMEDOUT, f"another process holds its lock for more than {PATIENCE:g} s (lslocks names it)") from None
-        time.sleep(0.002)
+        time.sleep(0.0005)
 
 
 @contextlib.contextmanager

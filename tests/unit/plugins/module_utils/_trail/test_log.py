@@ -438,7 +438,8 @@ def test_rotation_while_others_append_loses_nothing(log: str) -> None:
     for child in rotators:
         child.join()
         assert child.exitcode == 0
-    assert len(os.listdir(os.path.dirname(log))) >= 8
+    # It was rotated, and more than once: how often, the scheduler decides.
+    assert len(os.listdir(os.path.dirname(log))) >= 3
     assert len(acknowledged) == 1000
     _hold(log, acknowledged)
 
