@@ -203,8 +203,7 @@ def test_sixteen_processes_act_exactly_as_often_as_allowed(budget: Budget) -> No
 
 def test_killed_processes_lose_no_grant_and_leave_the_database_sound(budget: Budget) -> None:
     random.seed(20260115)
-    running = [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(16)]
-    victims = running[:8]
+    victims = [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(8)]
     said: dict[int, str] = {}
     for number, victim in enumerate(victims):
         # Somewhere after a few grants, wherever it is then. One character at a time: nothing may stay in a buffer of ours.
@@ -217,6 +216,8 @@ def test_killed_processes_lose_no_grant_and_leave_the_database_sound(budget: Bud
             text += character
         victim.send_signal(signal.SIGKILL)
         said[number] = text
+    # The others come now, so that there is enough left to spend while the first are killed.
+    running = victims + [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(8, 16)]
     for number, process in enumerate(running):
         said[number] = said.get(number, "") + process.communicate(timeout=120)[0]
     assert any(victim.returncode == -signal.SIGKILL for victim in victims)
