@@ -203,7 +203,8 @@ def test_sixteen_processes_act_exactly_as_often_as_allowed(budget: Budget) -> No
 
 def test_killed_processes_lose_no_grant_and_leave_the_database_sound(budget: Budget) -> None:
     random.seed(20260115)
-    victims = [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(8)]
+    # The first is alone with all there is to spend, so it is surely at work when it is killed.
+    victims = [_start(SPENDER, budget.path, "p0", "3500", str(PLENTY))]
     said: dict[int, str] = {}
     for number, victim in enumerate(victims):
         # Somewhere after a few grants, wherever it is then. One character at a time: nothing may stay in a buffer of ours.
@@ -216,7 +217,8 @@ def test_killed_processes_lose_no_grant_and_leave_the_database_sound(budget: Bud
             text += character
         victim.send_signal(signal.SIGKILL)
         said[number] = text
-    # The others come now, so that there is enough left to spend while the first are killed.
+        if number == 0:
+            victims += [_start(SPENDER, budget.path, f"p{more}", "3500", str(PLENTY)) for more in range(1, 8)]
     running = victims + [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(8, 16)]
     for number, process in enumerate(running):
         said[number] = said.get(number, "") + process.communicate(timeout=120)[0]
