@@ -201,24 +201,27 @@ def test_sixteen_processes_act_exactly_as_often_as_allowed(budget: Budget) -> No
     assert sum(int(done) for done, _code in said) == 40
 
 
+def _killed_after(victim: subprocess.Popen[str], grants: int) -> str:
+    """Kill *victim* somewhere after it said that it got *grants*; what it said. One character at a time: nothing may stay in a buffer of ours."""
+    assert victim.stdout is not None
+    text = ""
+    while text.count("\n") < grants:
+        character = os.read(victim.stdout.fileno(), 1).decode()
+        if not character:
+            break
+        text += character
+    victim.send_signal(signal.SIGKILL)
+    return text
+
+
 def test_killed_processes_lose_no_grant_and_leave_the_database_sound(budget: Budget) -> None:
     random.seed(20260115)
     # The first is alone with all there is to spend, so it is surely at work when it is killed.
-    victims = [_start(SPENDER, budget.path, "p0", "3500", str(PLENTY))]
-    said: dict[int, str] = {}
-    for number, victim in enumerate(victims):
-        # Somewhere after a few grants, wherever it is then. One character at a time: nothing may stay in a buffer of ours.
-        assert victim.stdout is not None
-        wanted, text = random.randrange(1, 8), ""
-        while text.count("\n") < wanted:
-            character = os.read(victim.stdout.fileno(), 1).decode()
-            if not character:
-                break
-            text += character
-        victim.send_signal(signal.SIGKILL)
-        said[number] = text
-        if number == 0:
-            victims += [_start(SPENDER, budget.path, f"p{more}", "3500", str(PLENTY)) for more in range(1, 8)]
+    first = _start(SPENDER, budget.path, "p0", "3500", str(PLENTY))
+    said = {0: _killed_after(first, 3)}
+    more = [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(1, 8)]
+    said.update({number: _killed_after(victim, random.randrange(1, 8)) for number, victim in enumerate(more, 1)})
+    victims = [first, *more]
     running = victims + [_start(SPENDER, budget.path, f"p{number}", "3500", str(PLENTY)) for number in range(8, 16)]
     for number, process in enumerate(running):
         said[number] = said.get(number, "") + process.communicate(timeout=120)[0]
