@@ -6,40 +6,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
-from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import AgentActionBase
-from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
+from ansible_collections.day2.codex.plugins.plugin_utils._plain_action import JobActionBase
 
 
-class ActionModule(AgentActionBase):
+class ActionModule(JobActionBase):
     """Tells the host who asks for the job that may come of it: none of them may approve its plan."""
 
     module = "collect"
-
-    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
-        """Run the module on the host."""
-        # Not what exec and slice do: this needs no library, no file and no time.
-        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
-        del tmp
-        self._introduce(task_vars or {})
-        try:
-            args = dict(self._task.args)
-            answer = self._execute_module(module_name="day2.codex.collect", module_args=args, task_vars=quiet(task_vars), wrap_async=self._task.async_val)
-            result.update(self._without_secrets(answer))
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
-
-    @staticmethod
-    def _without_secrets(answer: dict[str, t.Any]) -> dict[str, t.Any]:
-        shown = t.cast("dict[str, t.Any]", Redactor().data(answer))
-        if isinstance(answer.get("job"), dict):
-            # Names of things, by which they are found again.
-            shown["job"].update({name: answer["job"].get(name) for name in ("id", "slice_sha256", "dedupe_key")})
-        if isinstance(answer.get("audit"), dict):
-            shown["audit"] = answer["audit"]
-        return shown

@@ -6,30 +6,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
-from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import AgentActionBase
-from ansible_collections.day2.codex.plugins.plugin_utils._quiet import quiet
+from ansible_collections.day2.codex.plugins.plugin_utils._plain_action import PlainActionBase
 
 
-class ActionModule(AgentActionBase):
+class ActionModule(PlainActionBase):
     """Tells the host who stops or releases it. There is nothing else that could go wrong on the way."""
 
     module = "kill_switch"
-
-    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
-        """Run the module on the host."""
-        # Not what exec and slice do: this needs no library, no file and no time.
-        result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
-        del tmp
-        self._introduce(task_vars or {})
-        try:
-            name = f"day2.codex.{self.module}"
-            answer = self._execute_module(module_name=name, module_args=dict(self._task.args), task_vars=quiet(task_vars), wrap_async=self._task.async_val)
-            result.update(Redactor().data(answer))
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result

@@ -14,10 +14,8 @@ from ._contract.model import Violation
 from ._contract.slice import Slice
 from ._errors import CodexOpsError
 from ._run import Run
+from ._validation import ENVIRONMENT, OUTPUT_LIMIT
 
-#: Characters of an action's output that a result carries: its end.
-OUTPUT_LIMIT = 2000
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _FIELD = "proposed_actions"
 
 
@@ -89,7 +87,7 @@ def perform(run: Run, actions: t.Sequence[tuple[str, t.Any]], cancelled: t.Calla
     for name, action in actions:
         done: dict[str, t.Any] = {"name": name, "argv": list(action.argv), "ok": False, "exit_code": None, "output": "", "reason": ""}
         results.append(done)
-        environment = {**_ENVIRONMENT, "HOME": os.path.expanduser("~")}
+        environment = {**ENVIRONMENT, "HOME": os.path.expanduser("~")}
         try:
             ended = run_limited(list(action.argv), cwd="/", env=environment, timeout=action.timeout, max_output=65536, cancelled=cancelled)
         except OSError as error:

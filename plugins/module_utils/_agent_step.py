@@ -63,7 +63,8 @@ def _provider(run: Run) -> t.Any:
     options = run.options
     if options.cassette_mode == "replay":
         return None
-    given, base_url = run.rules.provider.get("base_url"), run.base_url
+    said, base_url = run.rules.provider, run.base_url
+    given = said.get("base_url")
     if given is not None and options.base_url not in (None, given):
         raise CodexOpsError(
             f"The policy lets the model be asked at {given} only, not at {options.base_url}.",
@@ -72,7 +73,6 @@ def _provider(run: Run) -> t.Any:
             where="base_url",
             hint="Leave the option out, or change provider.base_url in the policy.",
         )
-    said = run.rules.provider
     ways = {"base_url": said.get("base_url", DEFAULT_BASE_URL), "proxy": said.get("proxy"), "ca_path": said.get("ca_path")}
     for name, allowed in ways.items():
         wanted = getattr(options, name)

@@ -125,7 +125,7 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
         done += acting.perform(run, actions, run.cancelled)
         if confine is not None and acting.failed(done) is None:
             results = _validation.run_checks(slice_.checks, stage="live", folder=slice_.workspace, confine=confine, cancelled=run.cancelled)
-            if run.places.privileged and run.places.ops is not None:
+            if run.places.privileged:
                 # Root may read what whoever planned this may not.
                 results = [{**one, "output": ""} for one in results]
         why = _why_not(done, results)
@@ -151,11 +151,6 @@ def apply_plan(run: Run, slice_: Slice, stored: dict[str, t.Any]) -> dict[str, t
     return {"outcome": "applied", "changed": True, "validation": validation, "actions": done, "msg": f"Applied the plan {stored['id']}: {what}.{back}"}
 
 
-def _never() -> str | None:
-    """The way back is not cut short."""
-    return None
-
-
 def _count(files: int) -> str:
     return f"{files} file{'s' if files != 1 else ''}"
 
@@ -176,6 +171,7 @@ def _way_back(run: Run, stored: dict[str, t.Any], actions: t.Any, done: list[dic
     Not while the kill switch is engaged: then a person decides what is restarted.
     """
     from . import _acting as acting  # pylint: disable=import-outside-toplevel
+    from ._agent.process import never  # pylint: disable=import-outside-toplevel
 
     if not done or not stored["files"]:
         return []
@@ -184,7 +180,8 @@ def _way_back(run: Run, stored: dict[str, t.Any], actions: t.Any, done: list[dic
         names = ", ".join(one["name"] for one in done)
         run.warnings.append(f"The old files are back, but what {names} manages may still use the new ones: the kill switch is engaged. Look at it.")
         return []
-    again = [{**one, "way_back": True} for one in acting.perform(run, actions, _never)]
+    # Nothing cuts it short.
+    again = [{**one, "way_back": True} for one in acting.perform(run, actions, never)]
     bad = acting.failed(again)
     if bad is not None:
         run.warnings.append(f"After the rollback the action {bad['name']!r} failed as well: {bad['reason']}. Look at what it manages.")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import typing as t
 
@@ -132,15 +131,3 @@ def _waiting(run: Run, stored: dict[str, t.Any], said: t.Any) -> dict[str, t.Any
 
 def _count(number: int) -> str:
     return "1 approval" if number == 1 else f"{number} approvals"
-
-
-def wanted_by(run: Run) -> list[str]:
-    """The names under which whoever runs this is known: none of them may approve what is planned now."""
-    from ._record import names  # pylint: disable=import-outside-toplevel
-
-    return names()
-
-
-def stamp(seconds: float) -> str:
-    """*seconds* since the epoch as a time for people and records."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="seconds")

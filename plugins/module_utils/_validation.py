@@ -13,7 +13,8 @@ from ._contract.slice import Check
 
 #: Characters of a validation's output that a result carries: its end.
 OUTPUT_LIMIT = 2000
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+#: What a program that the engine runs for a slice finds in its environment, beside HOME.
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 #: Exit statuses with which a shell or env says that a program could not be run at all.
 _NOT_RUN = (126, 127)
 
@@ -63,7 +64,7 @@ def run_checks(
     results: list[dict[str, t.Any]] = []
     for check in checks:
         argv = confine([*_EXEC, *check.argv])
-        environment = {**_ENVIRONMENT, "HOME": os.environ.get("HOME", "/")}
+        environment = {**ENVIRONMENT, "HOME": os.environ.get("HOME", "/")}
         outcome: dict[str, t.Any] = {"name": check.name, "kind": check.kind, "stage": stage}
         try:
             finished = run_limited(
