@@ -14,10 +14,11 @@ import typing as t
 
 import pytest
 
-from .host import FILES, POLICY, PYTHON, SLICE, WORKSPACE, Host
+from .host import FILES, POLICY, PYTHON, ROOT, SLICE, WORKSPACE, Host
 from .test_whole_way import _signer, decide
 
 OPS = "codex-ops"
+NOBODY = "65534"
 HELPERS = "/opt/codex-ops/helpers"
 RUNS = "/var/lib/codex-ops/runs"
 LOG = "/var/log/codex-ops/audit.jsonl"
@@ -85,14 +86,21 @@ def _automatic(host: Host, plan: dict[str, t.Any]) -> None:
 # --- files and commands of root's -----------------------------------------------------------------------------------------
 
 
-def test_no_file_but_its_own_is_writable(host: Host) -> None:
+def _writable(host: Host, user: str) -> set[str]:
+    """What *user* may write, below /: not what the tests themselves brought along, nor what everybody shares."""
+    brought = ["/proc", "/sys", "/tmp", "/checkout", str(ROOT)]
+    prune = [word for path in brought for word in ("-path", path, "-o")]
+    found = host.run("find", "/", "-xdev", "(", *prune[:-1], ")", "-prune", "-o", "!", "-type", "l", "-writable", "-print", user=user)
+    return set(found.out.decode("utf-8", "surrogateescape").splitlines())
+
+
+def test_no_file_but_its_own_is_writable(host: Host, bare: Host) -> None:
     host.plan()
-    look = "find / -xdev \\( -path /proc -o -path /sys -o -path /checkout -o -path /tmp -o -path /work \\) -prune -o ! -type l -writable -print"
-    found = host.run("sh", "-c", look, user=OPS).out.decode().splitlines()
-    shared = ("/var/tmp", "/run/lock", "/dev/", "/var/lock", "/var/crash")
-    own = [path for path in found if not path.startswith(shared) and host.must("stat", "-c", "%a", path)[:1] != "1"]
+    # What this machine lets everybody write is none of ours.
+    own = _writable(host, OPS) - _writable(bare, NOBODY)
     allowed = ("/var/lib/codex-ops/", "/run/lock/codex-ops")
-    assert [path for path in own if not path.startswith(allowed) and path != LOG] == []
+    assert [path for path in sorted(own) if not path.startswith(allowed) and path not in ("/var/lib/codex-ops", LOG)] == []
+    assert LOG in own
     for path in ("backups", "root"):
         full = f"/var/lib/codex-ops/{path}"
         for argv in (("ls", full), ("mv", full, full + "-moved"), ("rmdir", full), ("touch", full + "/x"), ("chmod", "777", full)):
