@@ -138,7 +138,7 @@ def test_sudo_gives_three_helpers_without_arguments_and_nothing_else(host: Host,
 
 def test_a_helper_takes_nothing_of_its_callers_environment(host: Host) -> None:
     files = "/tmp/evil/codex_ops/__init__.py /tmp/evil/sitecustomize.py /tmp/evil/json.py"
-    host.must("sh", "-c", f"mkdir -p /tmp/evil/codex_ops && echo 'open(\"{MARK}\",\"w\")' | tee {files}", user=OPS)
+    host.must("sh", "-c", f'mkdir -p /tmp/evil/codex_ops && echo \'open("{MARK}","w")\' | tee {files}', user=OPS)
     evil = {"PYTHONPATH": "/tmp/evil", "PYTHONSTARTUP": "/tmp/evil/json.py", "PYTHONHOME": "/tmp/evil", "HOME": "/tmp/evil", "BASH_ENV": "/tmp/evil/json.py"}
     words = [f"{key}={value}" for key, value in evil.items()]
     for helper in ("agent-run", "agent-stop", "apply"):
@@ -190,13 +190,13 @@ HOSTILE = {
     "a folder as request": "mkdir -m 700 $R && mkdir $R/request.json",
     "an endless request": "mkdir -m 700 $R && truncate -s 20M $R/request.json",
     "a deep request": "mkdir -m 700 $R && python3 -c 'print(\"[\"*200000)' > $R/request.json",
-    "other keys": "mkdir -m 700 $R && echo '{\"argv\": [\"/bin/sh\"]}' > $R/request.json",
-    "a token that is none": "mkdir -m 700 $R && echo '{\"contract\":null,\"model\":null,\"output_schema\":null,\"prompt\":\"\",\"reasoning_effort\":null,"
-    "\"timeout\":9,\"token\":\"x\\ny\",\"writable\":true}' > $R/request.json",
-    "a time without end": "mkdir -m 700 $R && echo '{\"contract\":null,\"model\":null,\"output_schema\":null,\"prompt\":\"\",\"reasoning_effort\":null,"
-    "\"timeout\":Infinity,\"token\":\"abababababababababababab\",\"writable\":true}' > $R/request.json",
-    "a link as copy": "mkdir -m 700 $R && ln -s /root $R/workspace && echo '{\"contract\":null,\"model\":null,\"output_schema\":null,\"prompt\":\"\","
-    "\"reasoning_effort\":null,\"timeout\":9,\"token\":\"abababababababababababab\",\"writable\":true}' > $R/request.json",
+    "other keys": 'mkdir -m 700 $R && echo \'{"argv": ["/bin/sh"]}\' > $R/request.json',
+    "a token that is none": 'mkdir -m 700 $R && echo \'{"contract":null,"model":null,"output_schema":null,"prompt":"","reasoning_effort":null,'
+    '"timeout":9,"token":"x\\ny","writable":true}\' > $R/request.json',
+    "a time without end": 'mkdir -m 700 $R && echo \'{"contract":null,"model":null,"output_schema":null,"prompt":"","reasoning_effort":null,'
+    '"timeout":Infinity,"token":"abababababababababababab","writable":true}\' > $R/request.json',
+    "a link as copy": 'mkdir -m 700 $R && ln -s /root $R/workspace && echo \'{"contract":null,"model":null,"output_schema":null,"prompt":"",'
+    '"reasoning_effort":null,"timeout":9,"token":"abababababababababababab","writable":true}\' > $R/request.json',
 }
 SPEAK = """
 import socket, subprocess, sys
