@@ -15,9 +15,12 @@ import pytest
 
 from .host import FILES, PYTHON, SLICE, WORKSPACE, Host, cassette
 
-CLOSED = ["/etc/shadow", "/etc/codex-ops/secrets/provider-key", "/home/other/note"]
-CLOSED += ["/var/lib/codex-ops", "/var/log/codex-ops", "/var/log/codex-ops/audit.jsonl"]
-WRITABLE = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"]
+CLOSED = ["/etc/shadow", "/etc/codex-ops/secrets/provider-key"]
+#: Everybody may read some of them; the agent does not see them at all.
+COVERED = ["/home/other/note", "/home/other/for-everybody", "/srv/inbox/config/api.yml", "/opt/codex-ops/current"]
+COVERED += ["/var/lib/codex-ops", "/var/log/codex-ops", "/var/log/codex-ops/audit.jsonl"]
+SOCKETS = ["/run/database.socket", "/var/lib/database.socket", "/srv/database.socket"]
+WRITABLE = ["/tmp", "/var/tmp", "/dev/shm"]
 NUMBER = [0]
 
 
@@ -26,6 +29,7 @@ def _open_host(host: Host) -> t.Iterator[Host]:
     """A host on which something else is installed as Codex."""
     host.write("/etc/codex-ops/secrets/provider-key", "placeholder-key\n", 0o640, "root:codex-ops")
     host.write("/home/other/note", "private\n", 0o600, "games:games")
+    host.write("/home/other/for-everybody", "public\n", 0o644, "games:games")
     # As a program: its first line is written here.
     place = "/opt/codex-ops/in-place-of-codex"
     host.must("sh", "-c", f"{{ echo '#!/usr/bin/python3 -IB'; cat /checkout/tests/hosts/in-place-of-codex; }} >{place} && chmod 0755 {place}")
@@ -42,19 +46,24 @@ def new_id() -> str:
 
 def jail(host: Host, *parts: str, make: str = "true", **given: t.Any) -> dict[str, t.Any]:
     """Have agent-run run the thing in the place of Codex."""
-    prompt = {"parts": parts, "closed": CLOSED, "writable": WRITABLE, "pids": [], "addresses": [], **given}
+    prompt = {"parts": parts, "closed": CLOSED + COVERED, "writable": WRITABLE, "pids": [], "addresses": [], **given}
     result = host.drive("jail", "codex-ops", run_id=new_id(), make=make, prompt=json.dumps(prompt))
     assert result.get("exit_code") == 0, result
     return {**result, "found": json.loads(result["out"])}
 
 
 def test_codex_agent_holds_nothing_and_reaches_nothing(open_host: Host) -> None:
-    server = "import socket;s=socket.create_server(('127.0.0.1',4711));u=socket.socket(socket.AF_UNIX);"
-    server += "u.bind('\\0day2-abstract');u.listen();print(1,flush=True);s.accept()"
+    server = "import os,socket;s=socket.create_server(('127.0.0.1',4711));u=socket.socket(socket.AF_UNIX);"
+    server += "u.bind('\\0day2-abstract');u.listen();kept=[];os.umask(0);"
+    server += f"[(kept.append(socket.socket(socket.AF_UNIX)),kept[-1].bind(p),kept[-1].listen()) for p in {SOCKETS}];print(1,flush=True);s.accept()"
     with subprocess.Popen(open_host.argv([PYTHON, "-c", server]), stdout=subprocess.PIPE) as listener:
         assert listener.stdout is not None and listener.stdout.readline()
         engine = open_host.run("pgrep", "-f", "day2-abstract").out.split()
-        found = jail(open_host, "look", pids=[1, int(engine[0])], addresses=[["127.0.0.1", 4711], ["192.0.2.1", 80]])["found"]
+        found = jail(open_host, "look", pids=[1, int(engine[0])], addresses=[["127.0.0.1", 4711], ["192.0.2.1", 80]], sockets=SOCKETS)["found"]
+        # There is something to be reached.
+        reach = "import socket,sys; [socket.socket(socket.AF_UNIX).connect(path) for path in sys.argv[1:]]"
+        open_host.must(PYTHON, "-c", reach, *SOCKETS, user="codex-agent")
+        assert open_host.must("cat", "/home/other/for-everybody", user="codex-agent") == "public\n"
         listener.kill()
     agent = open_host.must("id", "-u", "codex-agent").strip()
     group = open_host.must("id", "-g", "codex-agent").strip()
@@ -65,6 +74,10 @@ def test_codex_agent_holds_nothing_and_reaches_nothing(open_host: Host) -> None:
     assert len(found["processes"]) == 2, found["processes"]
     for path in CLOSED:
         assert found[f"read {path}"] == "Permission denied", path
+    for path in (*COVERED, *SOCKETS):
+        assert found.get(f"read {path}", found.get(f"connect {path}")) == "No such file or directory", path
+    # In /mnt is the agent's own folder; in /tmp and /var, too, is nothing of anybody else's.
+    assert set(found["full"]) <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "mnt", "proc", "sbin", "sys", "tmp", "usr", "var"}
     for path in WRITABLE:
         # They are its own, and gone with it.
         assert found[f"write {path}"] == "written" and open_host.run("test", "-e", f"{path}/left-by-the-agent").status == 1

@@ -29,8 +29,11 @@ SIZE, INODES = carry.MAX_BYTES, 400_000
 #: Processes and threads of all runs together.
 MAX_PROCESSES = 2048
 _NEUTRAL = ("/mnt", "/media", "/srv")
+#: What the agent sees of the host: programs, configuration that everybody may read, devices. Everything else, with other users' files, databases' sockets
+#: and logs, is covered by empty folders.
+_SEEN = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "dev", "proc", "sys")
 #: Folders that everybody may write: the agent gets empty ones of its own.
-_SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
+_SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue")
 _POLL = 0.02
 
 
@@ -163,6 +166,21 @@ def end(*children: int) -> None:
             os.waitpid(child, 0)
 
 
+def _cover(keep: str) -> None:
+    """Lay empty folders over all of the host that the agent has no use for, and over those that everybody may write.
+
+    :arg keep: The folder in which its own lies.
+    """
+    for name in os.listdir("/"):
+        path = "/" + name
+        if name not in _SEEN and path != keep and os.path.isdir(path) and not os.path.islink(path):
+            kernel.mount(b"tmpfs", os.fsencode(path), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=0755,size=64k")
+    os.makedirs("/var/tmp", exist_ok=True)
+    for path in _SHARED:
+        if os.path.isdir(path) and not os.path.islink(path):
+            kernel.mount(b"tmpfs", path.encode(), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=1777,size=16m")
+
+
 def first(argv: list[str], environment: dict[str, str], folder: str, prompt: int, agent: Account, told: int) -> None:
     """The work of the first process of the namespace: start Codex, collect the dead, and tell how Codex ended.
 
@@ -171,9 +189,7 @@ def first(argv: list[str], environment: dict[str, str], folder: str, prompt: int
     """
     kernel.detach_mounts()
     kernel.mount(b"proc", b"/proc", b"proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    for path in _SHARED:
-        if os.path.isdir(path) and not os.path.islink(path):
-            kernel.mount(b"tmpfs", path.encode(), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=1777,size=16m")
+    _cover("/" + folder.split("/")[1])
     broken, says = os.pipe2(os.O_CLOEXEC)
     codex = os.fork()
     if codex == 0:
