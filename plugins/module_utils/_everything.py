@@ -123,6 +123,7 @@ def _load_inbox() -> None:
 def _load_trail() -> None:
     from ._trail import (
         assignments,
+        append_only,
         blocks,
         chain,
         commands,

@@ -12,37 +12,51 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import struct
+import typing as t
 
 from ._errors import CodexOpsError
 from ._identities import Account
+from ._trail import append_only as attribute
+from ._trail.files import segments
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FS_IOC_GETFLAGS, _FS_IOC_SETFLAGS, _FS_APPEND_FL = 0x80086601, 0x40086602, 0x20
+_FILE = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Below the state: what is codex-ops' own, and what is root's.
 OPS_FOLDERS = ("runs", "remembered", "preflight")
 ROOT_FOLDERS = ("backups", "root", "root/runs", "root/remembered", "root/preflight", "root/locks")
 
 
-def lay(state: str, log: str, locks: str, ops: Account) -> None:
+class Correction(t.NamedTuple):
+    """What was not as it must be."""
+
+    path: str
+    #: Owner, group, mode and attribute, or whatever tells of it in one line; ``None`` where there was nothing.
+    before: str | None
+    after: str
+
+
+def lay(state: str, log: str, locks: str, ops: Account, *, check: bool = False) -> list[Correction]:
     """Make the folders and the log as they must be. What is there already gets its owner and mode back. To be called by root.
 
     The folders above *state*, *log* and *locks* are there, and root's.
 
+    :arg check: Only look.
+    :returns: What was not so.
     :raises CodexOpsError: ``prefix_unsafe``: something else stands in the place of one of them.
     :raises OSError:
     """
-    _folder(state, 0, ops.gid, 0o1770)
-    for name in OPS_FOLDERS:
-        _folder(os.path.join(state, name), ops.uid, ops.gid, 0o700)
-    for name in ROOT_FOLDERS:
-        _folder(os.path.join(state, name), 0, 0, 0o700)
-    _folder(os.path.dirname(log), 0, ops.gid, 0o750)
-    _log(log, ops)
-    _folder(locks, ops.uid, ops.gid, 0o700)
+    found = [
+        _folder(state, 0, ops.gid, 0o1770, check),
+        *(_folder(os.path.join(state, name), ops.uid, ops.gid, 0o700, check) for name in OPS_FOLDERS),
+        *(_folder(os.path.join(state, name), 0, 0, 0o700, check) for name in ROOT_FOLDERS),
+        _folder(os.path.dirname(log), 0, ops.gid, 0o750, check),
+        *(_log(path, ops, 0o640, check) for path in segments(log)),
+        _log(log, ops, 0o660, check),
+        _folder(locks, ops.uid, ops.gid, 0o700, check),
+    ]
+    return [correction for correction in found if correction is not None]
 
 
 def _unsafe(path: str, wrong: str) -> CodexOpsError:
@@ -51,12 +65,23 @@ def _unsafe(path: str, wrong: str) -> CodexOpsError:
     )
 
 
-def _folder(path: str, uid: int, gid: int, mode: int) -> None:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-        os.chown(path, uid, gid, follow_symlinks=False)
+def _words(uid: int, gid: int, mode: int, append_only: bool | None = None) -> str:
+    return f"{uid}:{gid} {mode:04o}" + (" append-only" if append_only else "")
+
+
+def _folder(path: str, uid: int, gid: int, mode: int, check: bool) -> Correction | None:
+    wanted, made = _words(uid, gid, mode), False
+    if not check:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+            made = True
+            os.chown(path, uid, gid, follow_symlinks=False)
     try:
         handle = os.open(path, _FOLDER)
+    except FileNotFoundError:
+        if check:
+            return Correction(path, None, wanted)
+        raise
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise _unsafe(path, "Expected a folder, not a link or a file.") from None
@@ -66,18 +91,25 @@ def _folder(path: str, uid: int, gid: int, mode: int) -> None:
         # A folder of root's can be given away; one of somebody else's may hold anything.
         if found.st_uid not in (0, uid):
             raise _unsafe(path, f"This folder belongs to user {found.st_uid}, expected {uid}.")
-        if (found.st_uid, found.st_gid) != (uid, gid):
+        now = _words(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+        if now != wanted and not check:
             os.fchown(handle, uid, gid)
-        if stat.S_IMODE(found.st_mode) != mode:
             os.fchmod(handle, mode)
     finally:
         os.close(handle)
+    return Correction(path, None if made else now, wanted) if made or now != wanted else None
 
 
-def _log(path: str, ops: Account) -> None:
-    """The log: root's, and codex-ops may append. Where the file system can, nobody can do anything else."""
+def _log(path: str, ops: Account, mode: int, check: bool) -> Correction | None:
+    """The log, or what was rotated away of it: root's, and codex-ops may append. Where the file system can, nobody can do anything else."""
+    made = False
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(path, _FILE)
+        except FileNotFoundError:
+            if check:
+                return Correction(path, None, _words(0, ops.gid, mode))
+            handle, made = os.open(path, _FILE | os.O_CREAT, 0o600), True
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise _unsafe(path, "Expected a file.") from None
@@ -86,26 +118,17 @@ def _log(path: str, ops: Account) -> None:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != 0:
             raise _unsafe(path, "Expected a file of root's.")
-        flags = _flags(handle)
-        if found.st_gid != ops.gid or stat.S_IMODE(found.st_mode) != 0o660:
-            if flags is not None and flags & _FS_APPEND_FL:
-                _set_flags(handle, flags & ~_FS_APPEND_FL)
-            os.fchown(handle, 0, ops.gid)
-            os.fchmod(handle, 0o660)
-        if flags is not None:
-            _set_flags(handle, flags | _FS_APPEND_FL)
+        append_only = attribute.is_set(handle)
+        before = _words(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), append_only)
+        wanted = _words(0, ops.gid, mode, append_only is not None)
+        if before != wanted and not check:
+            if _words(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != _words(0, ops.gid, mode):
+                attribute.put(handle, False)
+                os.fchown(handle, 0, ops.gid)
+                os.fchmod(handle, mode)
+            attribute.put(handle, True)
+            # It cannot be set everywhere.
+            wanted = _words(0, ops.gid, mode, attribute.is_set(handle))
     finally:
         os.close(handle)
-
-
-def _flags(handle: int) -> int | None:
-    try:
-        return int(struct.unpack("l", fcntl.ioctl(handle, _FS_IOC_GETFLAGS, struct.pack("l", 0)))[0])
-    except OSError:
-        return None
-
-
-def _set_flags(handle: int, flags: int) -> None:
-    # In a container without CAP_LINUX_IMMUTABLE, or on a file system without attributes, the owner alone must do.
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(handle, _FS_IOC_SETFLAGS, struct.pack("l", flags))
+    return Correction(path, None if made else before, wanted) if made or before != wanted else None

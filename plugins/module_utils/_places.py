@@ -10,9 +10,13 @@ import errno
 import os
 import pwd
 import stat
+import typing as t
 
 from ._errors import CodexOpsError
 from ._identities import OPS, Account, account
+
+if t.TYPE_CHECKING:
+    from ._layout import Correction
 
 _LINKS_AT_MOST = 40
 _HOST_KILL_SWITCH = "/etc/codex-ops/disabled"
@@ -140,13 +144,7 @@ class Places:
             if os.path.lexists(self.etc):
                 # Whoever could swap it would decide about policy, signers and kill switch.
                 self._walk(self.etc, links=not self.own)
-            if self.privileged and self.ops is not None:
-                from ._layout import lay  # pylint: disable=import-outside-toplevel
-
-                locks = self._join("run/lock/codex-ops")
-                for above in {os.path.dirname(path) for path in (self.common, os.path.dirname(self.log), locks)}:
-                    self._walk(above, links=True)
-                lay(self.common, self.log, locks, self.ops)
+            self._lay(check=False)
             # On a divided host backups and the log's folder are root's alone.
             roots = () if self.divided else (self.backups, os.path.dirname(self.log))
             for folder in (self.runs, self.remembered, self.stamps, *roots, self.locks):
@@ -160,15 +158,37 @@ class Places:
         except OSError as error:
             raise self.explain(error, str(error.filename or self.prefix)) from None
 
-    def prepare_engine(self) -> None:
+    def corrections(self, *, check: bool) -> list[Correction]:
+        """Lay the folders of a provisioned host, or only look, as root; elsewhere nothing.
+
+        :returns: What was not as it must be.
+        :raises CodexOpsError: as :meth:`prepare` does.
+        """
+        try:
+            return self._lay(check=check)
+        except OSError as error:
+            raise self.explain(error, str(error.filename or self.prefix)) from None
+
+    def _lay(self, *, check: bool) -> list[Correction]:
+        if not self.privileged or self.ops is None:
+            return []
+        from ._layout import lay  # pylint: disable=import-outside-toplevel
+
+        locks = self._join("run/lock/codex-ops")
+        for above in {os.path.dirname(path) for path in (self.common, os.path.dirname(self.log), locks)} if not check else ():
+            self._walk(above, links=True)
+        return lay(self.common, self.log, locks, self.ops, check=check)
+
+    def prepare_engine(self, *, helpers: bool = False) -> None:
         """Make the folders in which engines lie, for everybody to read, and check that nobody else can write or swap one.
 
         :raises CodexOpsError: ``prefix_not_writable``, ``disk_full`` or ``prefix_unsafe``.
+        :arg helpers: That of root's helpers, too.
         """
         try:
             if self._walk(self.given, links=True) != self.prefix:
                 raise _unsafe(self.given, "The prefix leads elsewhere than a moment ago.")
-            for folder in (self.engine, os.path.join(self.engine, "bin")):
+            for folder in (self.engine, os.path.join(self.engine, "bin"), *([self.helpers] if helpers else [])):
                 self._walk(folder, links=not self.own)
                 found = os.stat(folder)
                 if found.st_uid == os.geteuid() and found.st_mode & 0o555 != 0o555:

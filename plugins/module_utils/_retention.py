@@ -75,7 +75,10 @@ def prune(places: Places, retention: t.Callable[[], int]) -> None:
         from ._trail.log import rotate  # pylint: disable=import-outside-toplevel
         from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
 
-        rotate(places.log, MAX_LOG)
+        if not places.divided:
+            # On a provisioned host the log's folder is root's.
+            with contextlib.suppress(OSError):
+                rotate(places.log, MAX_LOG)
         days = retention()
         if days <= 0:
             return

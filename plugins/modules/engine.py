@@ -15,12 +15,15 @@ description:
   - It is unpacked into a folder of its own, C(opt/codex-ops/VERSION-DIGEST) under O(prefix), compiled there, and then switched to by a symbolic link.
     At any moment one whole engine is in charge. A command that runs keeps to the engine with which it began.
   - The installed files are verified on each run. Where one of them is not as it was packed or compiled, the engine is installed again.
+  - On a provisioned host, which has the user C(codex-ops), root's helpers are installed with the O(prefix) V(/), and the folders of state, log and
+    locks get their owners and modes. What somebody altered of these is put right.
   - An engine is not put in charge of a host whose policy, log, inbox or budget was written by a newer one.
 options:
   state:
     description:
       - V(present) installs the engine of this collection and puts it in charge.
-      - V(absent) removes the command and all engines. Policy, jobs, runs, backups and the audit log stay, and so does a Codex CLI beside the command.
+      - V(absent) removes the command, root's helpers and all engines. Policy, jobs, runs, backups and the audit log stay, and so does a Codex CLI
+        beside the command.
     type: str
     default: present
     choices:
@@ -55,7 +58,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The diff shows version, digest and folder of the engine in charge.
+      - The diff shows version, digest and folder of the engine in charge, and what is put right.
   idempotent:
     support: full
   async:
@@ -120,6 +123,22 @@ before:
   type: dict
   returned: when nothing went wrong
   sample: {}
+corrected:
+  description: The files and folders of a provisioned host that were not as they must be, and were put right, or would be in check mode.
+  type: list
+  elements: dict
+  returned: when nothing went wrong
+  sample: []
+  contains:
+    path:
+      description: The file or folder.
+      type: str
+    before:
+      description: How it was, V(null) where it was missing.
+      type: str
+    after:
+      description: How it must be, as numbers of user and group and its mode.
+      type: str
 removed:
   description: The names of the folders of engines that were removed. In check mode, with O(state=present), they are not named.
   type: list
@@ -144,9 +163,10 @@ from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOps
 from ansible_collections.day2.codex.plugins.module_utils._installing import absent, present
 
 
-def _lines(engine: dict) -> str:
-    """An engine for a diff."""
-    return "".join(f"{name}: {engine[name]}\n" for name in ("version", "digest", "folder")) if engine else ""
+def _lines(engine: dict, corrected: list, when: str) -> str:
+    """An engine, and what was put right, for a diff."""
+    lines = [f"{name}: {engine[name]}\n" for name in ("version", "digest", "folder")] if engine else []
+    return "".join([*lines, *(f"{found['path']}: {found[when]}\n" for found in corrected if found[when] is not None)])
 
 
 def main() -> None:
@@ -186,7 +206,9 @@ def main() -> None:
         module.fail_json(msg=str(error), code=error.code, outcome=error.outcome)
     after = result.pop("after")
     if module._diff:
-        result["diff"] = {"before_header": "engine", "after_header": "engine", "before": _lines(result["before"]), "after": _lines(after)}
+        result["diff"] = {"before_header": "engine", "after_header": "engine"}
+        for when, engine in (("before", result["before"]), ("after", after)):
+            result["diff"][when] = _lines(engine, result["corrected"], when)
     module.exit_json(**result)
 
 

@@ -14,6 +14,8 @@ from . import texts
 from .asked import Asked, Usage, check_prefix, version
 
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([smhdw]?)")
+_SIZE = re.compile(r"(0|[1-9][0-9]{0,14})([KMG]?)")
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -48,6 +50,14 @@ def span(text: str) -> int:
     if not found:
         raise argparse.ArgumentTypeError(f"expected a time such as 90, 15m, 8h or 2d, found {text!r}")
     return int(found.group(1)) * _SECONDS[found.group(2)]
+
+
+def size(text: str) -> int:
+    """Bytes in ``4096``, ``512K``, ``64M`` or ``2G``."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected a size such as 4096, 512K, 64M or 2G, found {text!r}")
+    return int(found.group(1)) << _SHIFTS[found.group(2)]
 
 
 def _anchor(text: str) -> dict[str, t.Any]:
@@ -158,13 +168,14 @@ def _looking(parts: t.Any) -> None:
     part.add_argument("--limit", metavar="NUMBER", type=_whole, default=50, help="list: at most so many (50)")
     part.add_argument("--reason", metavar="TEXT", default="", help="cancel: why")
     part = _part(parts, "audit")
-    part.add_argument("action", metavar="verify|show", choices=("verify", "show"), help="what to do")
+    part.add_argument("action", metavar="verify|show|rotate", choices=("verify", "show", "rotate"), help="what to do")
     part.add_argument("--log", metavar="FILE", help="another log than the host's own")
     part.add_argument("--anchor", metavar="SEQ:HASH", type=_anchor, action="append", default=[], help="verify: a record that somebody remembered must be in it")
     for name, what in texts.FILTERS:
         part.add_argument(f"--{name}", metavar=name.upper(), help=f"show: {what}")
     part.add_argument("--limit", metavar="NUMBER", type=_whole, default=20, help="show: at most so many, the newest (20)")
 
+    part.add_argument("--larger-than", metavar="SIZE", type=size, default=0, help="rotate: only a log larger than this, such as 64M")
 
 def parse(argv: t.Sequence[str], prefix: str, home: str | None) -> Asked:
     """What *argv* asks for.

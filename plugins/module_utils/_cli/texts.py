@@ -24,7 +24,7 @@ look around
   selftest      whether this host is fit for the work; says what to repair
   collect       look at the host, and put what is wrong into the inbox
   inbox         list, show or cancel jobs
-  audit         verify the audit log, or show records of it
+  audit         verify the audit log, show records of it, or begin a new file
 
 do work
   plan          have the agent propose a change; nothing is changed yet
@@ -115,8 +115,10 @@ PARTS = {
         '  codex-ops inbox cancel JOB --reason "solved by hand"',
     ),
     "audit": Part(
-        "Verify that the audit log is as it was written (exit status 1 when it is not), or show the newest records of it.",
-        "examples:\n  codex-ops audit verify\n  codex-ops audit show --outcome applied --since 2026-01-15\n"
+        "Verify that the audit log is as it was written (exit status 1 when it is not), or show the newest records of it.\n"
+        "rotate gives the log's file the number of its first record, and begins a new one. The chain goes on in it, and nothing is lost; on a\n"
+        "provisioned host only root can do this. The older files stay a part of the log: copy them, but never rename or remove one.",
+        "examples:\n  codex-ops audit verify\n  codex-ops audit rotate --larger-than 64M\n  codex-ops audit show --outcome applied --since 2026-01-15\n"
         "  codex-ops audit show --run 20260115T031500Z-9f86d081 --json",
     ),
 }

@@ -250,9 +250,9 @@ def switch(root: str, path: str) -> None:
     _sync(root)
 
 
-def write_command(root: str, text: str) -> None:
-    """Put the command in its place, all of it or nothing."""
-    target = os.path.join(root, COMMAND)
+def write_program(root: str, name: str, text: str) -> None:
+    """Put the command, or another program below *root*, in its place, all of it or nothing."""
+    target = os.path.join(root, name)
     beside = os.path.join(root, f"{_NEW}{os.urandom(6).hex()}")
     _write(beside, text.encode("utf-8", "surrogateescape"))
     handle = os.open(beside, os.O_RDONLY | os.O_CLOEXEC)
@@ -283,14 +283,14 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def clear(root: str) -> None:
-    """Remove the command, the link and every engine. What else lies there stays."""
-    for name in (COMMAND, CURRENT):
+def clear(root: str, programs: t.Collection[str]) -> None:
+    """Remove *programs*, the link and every engine. What else lies there stays."""
+    for name in (*programs, CURRENT):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(root, name))
     for name in [*installed(root), *(name for name in os.listdir(root) if name.startswith(_NEW))]:
         _remove(os.path.join(root, name))
     os.unlink(os.path.join(root, _LOCK))
-    for path in (os.path.join(root, "bin"), root):
+    for path in (*sorted({os.path.dirname(os.path.join(root, name)) for name in programs}), root):
         with contextlib.suppress(OSError):
             os.rmdir(path)

@@ -129,6 +129,8 @@ def _snapshot(path: str) -> tuple[list[str], int | None, int]:
         older = segments(path)
         if descriptor is None:
             return older, None, 0
+        # A rotation that was interrupted leaves the live file a second name.
+        older = [name for name in older if not is_at(descriptor, name)]
         return older, os.dup(descriptor), os.fstat(descriptor).st_size
 
 

@@ -4,11 +4,12 @@
 
 """A log: one hash chain of records, appended by many writers at once, never cut and never rewritten. PRIVATE.
 
-The form of a line stands in :mod:`chain`. Everything here works on a file with the append-only attribute, but rotation.
+The form of a line stands in :mod:`chain`. Everything here works on a file with the append-only attribute.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import fcntl
@@ -17,6 +18,7 @@ import json
 import os
 import typing as t
 
+from . import append_only as attribute
 from .chain import MAX_LINE, TORN, ZERO, Link, beginning, link, render
 from .files import Part, Tail, is_at, lines, open_regular, parts, segment_path, segments, shared, tail, take
 
@@ -188,12 +190,13 @@ def first(path: str) -> str | None:
 
 
 def rotate(path: str, max_bytes: int) -> bool:
-    """Rename the live file when it is larger than *max_bytes*. The chain goes on in a new one.
+    """Give the live file another name when it is larger than *max_bytes*. The chain goes on in a new one, which is as it was.
 
-    A file that does not end in a whole record stays until the next one has healed it.
+    A file that does not end in a whole record stays until the next one has healed it. Where the file has the append-only attribute, only
+    root can do this. A crash at any point leaves a log that is whole, and a live file.
 
     :returns: Whether it was renamed, to ``<path>.<its first seq, 12 digits>``.
-    :raises OSError: when it cannot be renamed; the append-only attribute forbids it, for example.
+    :raises OSError: when it cannot be renamed.
     """
     try:
         descriptor = _locked(path, create=False)
@@ -206,13 +209,41 @@ def rotate(path: str, max_bytes: int) -> bool:
         if found.link is None or found.unclosed or found.end != found.size:
             return False
         target = segment_path(path, _first(path, descriptor))
-        if os.path.lexists(target):
+        if os.path.lexists(target) and not is_at(descriptor, target):
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-        os.rename(path, target)
-        _sync_folder(path)
+        _replace(path, descriptor, target)
         return True
     finally:
         _release(descriptor)
+
+
+def _replace(path: str, descriptor: int, target: str) -> None:
+    """Call the live file, which is open and locked, *target*, and put an empty one in its place, with no moment in which there is none."""
+    beside = f"{path}.new"
+    append_only = attribute.put(descriptor, False)
+    try:
+        for left in (beside, target):
+            # What an interrupted rotation left: as *target* it is the live file itself.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(left)
+        before = os.fstat(descriptor)
+        fresh = open_regular(beside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        try:
+            if os.geteuid() == 0:
+                os.fchown(fresh, before.st_uid, before.st_gid)
+            os.fchmod(fresh, before.st_mode & 0o666)
+            os.link(path, target, follow_symlinks=False)
+            os.rename(beside, path)
+            if append_only:
+                attribute.put(fresh, True)
+        finally:
+            os.close(fresh)
+        # Nobody has to write it any more.
+        os.fchmod(descriptor, before.st_mode & 0o644)
+        _sync_folder(path)
+    finally:
+        if append_only:
+            attribute.put(descriptor, True)
 
 
 def _first(path: str, descriptor: int) -> int:

@@ -24,6 +24,7 @@ from ansible_collections.day2.codex.plugins.module_utils._cli.slices import read
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._gates.budget import Budget
 from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
+from ansible_collections.day2.codex.plugins.module_utils._trail.log import append
 
 Said = tuple[int, str, str]
 
@@ -264,3 +265,23 @@ def test_a_status_loads_only_what_it_needs(tmp_path: pathlib.Path) -> None:
     assert any(name.endswith("_cli.status") for name in loaded)
     for name in ("argparse", "dataclasses", "inspect", "difflib", "jsonschema", "subprocess", "shutil", "ssl", "socket", "tempfile", "threading"):
         assert name not in loaded, name
+
+
+def test_a_rotated_log_goes_on_and_is_verified(run: t.Callable[..., Said], tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "prefix/var/log/codex-ops/audit.jsonl"
+    log.parent.mkdir(parents=True)
+    made = append(str(log), {"phase": "outcome"})
+    assert run("audit", "rotate", "--larger-than", "1M") == (0, "There was nothing to rotate.\n", "")
+    status, out, _err = run("audit", "rotate", "--json")
+    assert (status, json.loads(out)["changed"]) == (0, True)
+    assert sorted(path.name for path in log.parent.iterdir()) == ["audit.jsonl", "audit.jsonl.000000000001"]
+    append(str(log), {"phase": "outcome"})
+    assert run("audit", "verify", "--anchor", f"1:{made['hash']}")[0] == 0
+
+
+def test_a_log_that_cannot_be_rotated_says_so(run: t.Callable[..., Said], tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    append(str(log), {"phase": "outcome"})
+    (tmp_path / "audit.jsonl.000000000001").mkdir()
+    status, out, err = run("audit", "rotate", "--log", str(log))
+    assert (status, out) == (1, "") and "could not be rotated, and is as it was" in err

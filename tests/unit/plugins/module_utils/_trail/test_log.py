@@ -308,7 +308,7 @@ def _set_append_only(path: str, on: bool) -> bool:
     return True
 
 
-def test_the_append_only_attribute_forbids_nothing_but_rotation(log: str, record_property: t.Callable[[str, object], None]) -> None:
+def test_the_append_only_attribute_forbids_nothing_of_ours(log: str, record_property: t.Callable[[str, object], None]) -> None:
     append(log, {"a": 1})
     append_only = _set_append_only(log, True)
     record_property("append_only", append_only)
@@ -320,12 +320,18 @@ def test_the_append_only_attribute_forbids_nothing_but_rotation(log: str, record
         if append_only:
             with pytest.raises(PermissionError):
                 os.truncate(log, 10)
-            with pytest.raises(PermissionError):
-                rotate(log, 0)
-            assert append(log, {"a": 5})["seq"] == 4
+        assert rotate(log, 0)
+        made = append(log, {"a": 5})
+        assert verify(log)[:4] == (True, made, 4, None)
+        if append_only:
+            # The new file has it, and the old one keeps it.
+            for name in (log, f"{log}.000000000001"):
+                with pytest.raises(PermissionError):
+                    os.truncate(name, 10)
     finally:
-        _set_append_only(log, False)
-    assert rotate(log, 0) and verify(log).verified
+        for name in (log, f"{log}.000000000001"):
+            if os.path.exists(name):
+                _set_append_only(name, False)
 
 
 # --- rotation ---------------------------------------------------------------------------------------------------------
@@ -340,7 +346,7 @@ def test_rotation_keeps_the_chain(log: str) -> None:
             assert rotate(log, 100)
             assert head(log) == made
     names = sorted(os.listdir(os.path.dirname(log)))
-    assert names == [f"audit.jsonl.{seq:012d}" for seq in (1, 4, 7)]
+    assert names == ["audit.jsonl", *(f"audit.jsonl.{seq:012d}" for seq in (1, 4, 7))]
     append(log, {"number": 10})
     assert [record["number"] for record in records(log)] == list(range(1, 11))
     assert [record["number"] for record in records(log, after_seq=7)] == [8, 9, 10]
@@ -355,6 +361,50 @@ def test_a_file_that_ends_in_a_torn_line_is_not_rotated_until_it_is_healed(log: 
     assert rotate(log, 0)
     append(log, {})
     assert verify(log).verified
+
+
+def _dies(log: str, after: int) -> bool:
+    """Rotate in a process that dies after so many calls out of Python; whether it died."""
+    child = os.fork()
+    if child == 0:
+        left = [after]
+
+        def count(frame: t.Any, event: str, argument: object) -> None:
+            del frame, argument
+            left[0] -= event == "c_call"
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(count)
+        rotate(log, 0)
+        sys.setprofile(None)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_a_rotation_that_dies_anywhere_leaves_a_log_that_is_whole(tmp_path: pathlib.Path) -> None:
+    points, died = 0, True
+    while died:
+        folder = tmp_path / str(points)
+        folder.mkdir()
+        log = str(folder / "audit.jsonl")
+        made = [append(log, {"number": number}) for number in range(3)]
+        _set_append_only(log, True)
+        try:
+            died = _dies(log, points)
+            assert verify(log, made)[:4] == (True, made[-1], 3, None), points
+            assert [record["number"] for record in records(log)] == [0, 1, 2], points
+            # Whoever writes next, and whoever rotates next, finds nothing in the way.
+            made.append(append(log, {"number": 3}))
+            assert rotate(log, 0)
+            made.append(append(log, {"number": 4}))
+            assert verify(log, made)[:4] == (True, made[-1], 5, None), points
+            assert not os.path.exists(f"{log}.new")
+        finally:
+            for name in folder.iterdir():
+                _set_append_only(str(name), False)
+        points += 1
+    assert points > 40
 
 
 def test_a_rotation_never_overwrites(log: str) -> None:
