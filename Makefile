@@ -14,10 +14,11 @@ demo: ## See the real Codex CLI work in a closed slice: no key, no tokens
 test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit runs one
 	@scripts/test $(ONLY)
 
-test-hosts: ## Test users, root's helpers and sudo on throw-away hosts (as root)
+test-hosts: ## Test users, helpers and roles on throw-away hosts, in namespaces and in podman (as root)
 	@scripts/test-hosts
+	@scripts/molecule
 
-molecule: ## Try the roles on Debian 12 and 13 hosts in podman (as root; takes a while)
+molecule: ## Only the roles, on Debian 12 and 13 in podman (as root; takes a while)
 	@scripts/molecule
 
 lint: ## Run only the static checks

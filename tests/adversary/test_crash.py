@@ -14,12 +14,15 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Order
 
 from .conftest import CORRECT, FILES, Application
 
-ROUNDS = 30
+#: Two hundred moments, in parts that can run side by side.
+PARTS, ROUNDS = 4, 51
 NO_ANSWER = {"version": 1, "exchanges": [{"response": {"status": 500, "body": ""}}]}
 APPLY = """
 import sys
@@ -56,7 +59,9 @@ def _reset(application: Application) -> None:
             handle.write(text)
 
 
-def test_a_killed_engine_leaves_all_old_or_all_new_after_the_next_run(application: Application) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_killed_engine_leaves_all_old_or_all_new_after_the_next_run(application: Application, part: int) -> None:
+    del part
     application.slice["validation"]["must_hold"].append({"name": "a little later", "argv": ["/usr/bin/sleep", "0.03"]})
     old = application.picture()
     new = None

@@ -356,7 +356,8 @@ options = Options(prefix=order["prefix"], codex_path=order["codex"], cassette=or
 result = operate(options, Order(document=order["slice"]))
 sys.stdout.write(result["outcome"])
 """
-ROUNDS = 25
+#: A hundred moments, in parts that can run side by side.
+PARTS, ROUNDS = 4, 26
 
 
 def _agents(prefix: str) -> list[int]:
@@ -380,7 +381,9 @@ def _agents(prefix: str) -> list[int]:
     return found
 
 
-def test_the_kill_switch_ends_every_agent_within_a_second_and_tears_no_tree(office: Office) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_kill_switch_ends_every_agent_within_a_second_and_tears_no_tree(office: Office, part: int) -> None:
+    del part
     application = office.application
     office.policy(POLICY)
     application.slice["validation"]["must_hold"].append({"name": "a little later", "argv": ["/usr/bin/sleep", "0.2"]})
