@@ -23,15 +23,14 @@ from ._places import Places
 if t.TYPE_CHECKING:
     from ._trail.redaction import Redactor
 
-#: Statuses of which a job is made. Of what could not be looked at, nobody knows whether there is anything to do.
-ENQUEUED = ("warning", "critical")
 #: Bytes that a collector may remember.
 _MEMORY = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What is to be looked at. ``slice`` is who works on what is wrong, as the module *job* takes it; it is needed with ``enqueue``.
+    """What is to be looked at. With ``enqueue`` what is wrong becomes a job for ``slice``, which is as the module *job* takes it; without
+    one, for those that the host's rules name.
 
     ``folders`` are those of the host's tools; ``None``: the usual ones. ``now`` is in seconds since the epoch.
     """
@@ -101,8 +100,6 @@ def collect(options: Options, look: Look) -> dict[str, t.Any]:
     from ._signals.report import Seen
     from ._workspace.escape import escape
 
-    if look.enqueue and look.slice is None:
-        raise CodexOpsError("a job needs a slice.", code="option_invalid", outcome="rejected", where="slice", hint="Name the one that is to work on findings.")
     places = Places(options.prefix)
     deadline = registry.deadline(look.collector, look.options)
     remembers = bool(getattr(registry.load(look.collector), "REMEMBERS", False))
@@ -133,27 +130,37 @@ def collect(options: Options, look: Look) -> dict[str, t.Any]:
         "msg": f"{look.collector} is {signal['status']}. {signal['summary']}",
         "signal": signal,
         "job": None,
+        "jobs": [],
         "audit": None,
         "run_id": None,
     }
     if report.written is not None:
         result["diff"] = {"before": {}, "after": {"baseline": report.written}}
-    if look.enqueue and signal["status"] in ENQUEUED:
-        _enqueue(options, look, signal, result)
+    if look.enqueue:
+        _enqueue(options, look, signal, seen.now, result)
     if any(warnings):
-        result["warnings"] = [warning for warning in warnings if warning]
+        result["warnings"] = [*result.get("warnings", ()), *(warning for warning in warnings if warning)]
     return result
 
 
-def _enqueue(options: Options, look: Look, signal: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+def _enqueue(options: Options, look: Look, signal: dict[str, t.Any], now: float, result: dict[str, t.Any]) -> None:
     from ._canonical import digest  # pylint: disable=import-outside-toplevel
-    from ._inbox.job import slice_name  # pylint: disable=import-outside-toplevel
-    from ._jobs import Request, change  # pylint: disable=import-outside-toplevel
+    from ._inbox.states import OPEN  # pylint: disable=import-outside-toplevel
+    from ._ruling import Seen, hand_over  # pylint: disable=import-outside-toplevel
 
-    # What is only mentioned comes and goes: the same trouble is the same without it.
-    bad = sorted(found["id"] for found in signal["findings"] if found["severity"] != "INFO")
-    key = f"{slice_name(look.slice or '')}:{look.collector}:{digest(bad)[:32]}"
-    added = change(options, Request(slice=look.slice, signal=signal, dedupe_key=key))
-    result.update({name: added[name] for name in ("failed", "outcome", "code", "job", "audit", "run_id", "diff", "warnings") if name in added})
-    result["changed"] = result["changed"] or added["changed"]
-    result["msg"] += f" {added['msg']}"
+    try:
+        done = hand_over(options, Seen(signal, digest(look.options)[:12], now, look.slice))
+    except CodexOpsError as error:
+        if look.slice is not None:
+            raise
+        # What was seen was seen: only nobody knows who is to work on it.
+        result.update(failed=True, outcome=error.outcome, code=error.code, details=error.details, msg=f"{result['msg']} {error}")
+        return
+    if done["changed"] or done["jobs"] or done["failed"]:
+        result.update({name: done[name] for name in ("failed", "outcome", "code", "audit", "run_id", "diff") if name in done})
+    result["jobs"] = done["jobs"]
+    result["job"] = next((job for job in done["jobs"] if job["state"] in OPEN), None)
+    result["changed"] = result["changed"] or done["changed"]
+    result["msg"] = " ".join([result["msg"], *done["said"]])
+    if done["warnings"]:
+        result["warnings"] = done["warnings"]

@@ -41,6 +41,7 @@ def _top() -> None:
         _record,
         _result,
         _retention,
+        _ruling,
         _run,
         _runs,
         _schemas,
@@ -94,7 +95,7 @@ def _load_agent() -> None:
 
 
 def _load_contract() -> None:
-    from ._contract import checks, document, globs, model, prompt, quick, report, runs, slice, values
+    from ._contract import checks, document, globs, model, owned, prompt, quick, report, runs, slice, values
 
 
 def _load_gates() -> None:

@@ -28,7 +28,8 @@ _KEPT = ("changed", "failed", "outcome", "code", "msg", "details", "warnings", "
 class Request:
     """What somebody wants of the inbox. ``slice`` is the name of an installed slice, or the document of one.
 
-    ``state`` is ``present``, ``cancelled`` or ``retried``. ``expires_in`` is in seconds; ``why`` is for people.
+    ``state`` is ``present``, ``cancelled``, ``retried``, or ``resolved``: what it is about is gone. ``expires_in`` is in seconds; ``why`` is
+    for people; ``now`` is in seconds since the epoch, the present time where it is not given.
     """
 
     state: str = "present"
@@ -40,6 +41,7 @@ class Request:
     expires_in: float | None = None
     id: str | None = None
     why: str = ""
+    now: float | None = None
 
 
 def inbox_of(places: Places) -> Inbox:
@@ -62,7 +64,7 @@ def change(options: Options, request: Request) -> dict[str, t.Any]:
     run = Run(options, "job")
     run.facts["input"] = {"state": request.state, "job": request.id}
     try:
-        return {"present": _present, "cancelled": _cancelled, "retried": _retried}[request.state](run, request)
+        return {"present": _present, "cancelled": _cancelled, "retried": _retried, "resolved": _resolved}[request.state](run, request)
     except RecursionError:
         raise _option("signal or input", "it is nested too deeply.") from None
 
@@ -121,15 +123,16 @@ def _present(run: Run, request: Request) -> dict[str, t.Any]:
     key = jobs.key(request.dedupe_key, jobs.slice_name(slice_), {**content, "slice": slice_})
     run.facts["input"].update(slice=jobs.slice_name(slice_), dedupe_key=key, signal=signal and signal.get("signal"))
     inbox = inbox_of(run.places)
+    now = run.now() if request.now is None else request.now
     same = inbox.open_with(key)
-    if same is not None and same.worker is None and same.expires is not None and same.expires <= run.now():
+    if same is not None and same.worker is None and same.expires is not None and same.expires <= now:
         same = None
     if run.options.check:
         msg = f"The job {same.id} is open already." if same else "A job would be added."
         return _result({"changed": same is None, "outcome": "unchanged" if same else "completed", "msg": msg}, None, same)
 
     def add() -> tuple[Job, bool]:
-        wanted = {"priority": request.priority, "expires_in": request.expires_in, "requested_by": names(), "input_": given, "now": run.now()}
+        wanted = {"priority": request.priority, "expires_in": request.expires_in, "requested_by": names(), "input_": given, "now": now}
         return inbox.enqueue(slice_, signal, key, **wanted)
 
     if same is None:
@@ -197,7 +200,7 @@ def _cancelled(run: Run, request: Request) -> dict[str, t.Any]:
         if found is None:
             return _result({"changed": False, "outcome": "unchanged", "msg": "There is no open job with that key."}, None, None)
         job = found
-    return _moved(run, inbox, job, "cancelled", request.why)
+    return _moved(run, inbox, job, "cancelled", request)
 
 
 def _retried(run: Run, request: Request) -> dict[str, t.Any]:
@@ -209,20 +212,28 @@ def _retried(run: Run, request: Request) -> dict[str, t.Any]:
     job = inbox.get(request.id)
     if job.state in OPEN:
         return _result({"changed": False, "outcome": "unchanged", "msg": f"The job {job.id} is {job.state}: it is open."}, job, job)
-    return _moved(run, inbox, job, "pending", request.why)
+    return _moved(run, inbox, job, "pending", request)
 
 
-def _moved(run: Run, inbox: Inbox, job: Job, to: str, why: str) -> dict[str, t.Any]:
+def _resolved(run: Run, request: Request) -> dict[str, t.Any]:
+    if request.id is None:
+        raise _option("id", "which job is resolved?", "Give its id.")
+    inbox = inbox_of(run.places)
+    return _moved(run, inbox, inbox.get(request.id), "unchanged", request, outcome="unchanged", code="resolved", msg=run.redactor.text(request.why))
+
+
+def _moved(run: Run, inbox: Inbox, job: Job, to: str, request: Request, **facts: t.Any) -> dict[str, t.Any]:
     from ._inbox.states import TRANSITIONS  # pylint: disable=import-outside-toplevel
     from ._record import names  # pylint: disable=import-outside-toplevel
 
     if job.state == to:
         return _result({"changed": False, "outcome": "unchanged", "msg": f"The job {job.id} is {to} already."}, job, job)
-    run.facts["input"].update(job=job.id, slice=job.slice, dedupe_key=job.dedupe_key, reason=why)
+    run.facts["input"].update(job=job.id, slice=job.slice, dedupe_key=job.dedupe_key, reason=request.why)
     run.facts["job_id"] = job.id
     if run.options.check and to in TRANSITIONS[job.state]:
         return _result({"changed": True, "outcome": "completed", "msg": f"The job {job.id} would be {to}."}, job, dataclasses.replace(job, state=to))
-    return _recorded(run, job, lambda: (inbox.move(job.id, to, ", ".join(names()), run.redactor.text(why), run.now()), True))
+    now = run.now() if request.now is None else request.now
+    return _recorded(run, job, lambda: (inbox.move(job.id, to, ", ".join(names()), run.redactor.text(request.why), now, **facts), True))
 
 
 # --- results --------------------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Places:
         self.slices = os.path.join(self.etc, "slices.d")
         self.provider_key = os.path.join(self.etc, "secrets/provider-key")
         self.policy = os.path.join(self.etc, "policy.json")
+        self.rules = os.path.join(self.etc, "rules.json")
         self.signers = os.path.join(self.etc, "allowed_signers")
         self.revoked_signers = os.path.join(self.etc, "revoked_signers")
         self.kill_switch = os.path.join(self.etc, "disabled")

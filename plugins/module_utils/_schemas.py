@@ -367,6 +367,193 @@ SCHEMAS = {
   }
  }
 }""",
+    "rules": r"""{
+ "$schema": "http://json-schema.org/draft-07/schema#",
+ "$id": "https://github.com/day2-codex/day2.codex/schemas/rules.schema.json",
+ "title": "Rules",
+ "description": "Which findings of a host become jobs, for which slice, and when: a table that is read from top to bottom.",
+ "type": "object",
+ "additionalProperties": false,
+ "required": [
+  "version",
+  "rules"
+ ],
+ "properties": {
+  "version": {
+   "description": "The version of this form.",
+   "type": "integer",
+   "minimum": 1,
+   "maximum": 1
+  },
+  "time_zone": {
+   "description": "The time zone of quiet hours, such as Europe/Berlin. Without it, the host's own.",
+   "type": "string",
+   "minLength": 1,
+   "maxLength": 100,
+   "pattern": "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}$"
+  },
+  "rules": {
+   "description": "A finding goes to the first rule that it fits.",
+   "type": "array",
+   "maxItems": 500,
+   "items": {
+    "$ref": "#/definitions/rule"
+   }
+  }
+ },
+ "definitions": {
+  "span": {
+   "description": "Seconds, or such as 90s, 15m, 8h, 7d, 2w.",
+   "type": [
+    "string",
+    "integer"
+   ],
+   "minimum": 0,
+   "maximum": 31536000,
+   "pattern": "^[0-9]{1,6}[smhdw]?$"
+  },
+  "size": {
+   "description": "Bytes, or such as 64K.",
+   "type": [
+    "string",
+    "integer"
+   ],
+   "minimum": 4096,
+   "maximum": 262144,
+   "pattern": "^[0-9]{1,6}K?$"
+  },
+  "patterns": {
+   "description": "* is any text, ? one character, [abc] one of them.",
+   "type": "array",
+   "minItems": 1,
+   "maxItems": 200,
+   "items": {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 1000
+   }
+  },
+  "clock": {
+   "description": "A time of day: hours and minutes.",
+   "type": "string",
+   "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+  },
+  "quiet": {
+   "description": "A time in which no job is made. It may go past midnight.",
+   "type": "object",
+   "additionalProperties": false,
+   "required": [
+    "from",
+    "to"
+   ],
+   "properties": {
+    "from": {
+     "$ref": "#/definitions/clock"
+    },
+    "to": {
+     "$ref": "#/definitions/clock"
+    },
+    "days": {
+     "description": "The days on which it begins. Without it, every day.",
+     "type": "array",
+     "minItems": 1,
+     "maxItems": 7,
+     "items": {
+      "enum": [
+       "mon",
+       "tue",
+       "wed",
+       "thu",
+       "fri",
+       "sat",
+       "sun"
+      ]
+     }
+    }
+   }
+  },
+  "rule": {
+   "type": "object",
+   "additionalProperties": false,
+   "required": [
+    "name",
+    "signal",
+    "slice"
+   ],
+   "properties": {
+    "name": {
+     "description": "Its name, which jobs carry.",
+     "type": "string",
+     "minLength": 1,
+     "maxLength": 60,
+     "pattern": "^[a-z0-9][a-z0-9._-]*$"
+    },
+    "signal": {
+     "description": "The collector whose signals it is for.",
+     "type": "string",
+     "maxLength": 80,
+     "pattern": "^[a-z0-9][a-z0-9._-]*$"
+    },
+    "status": {
+     "description": "The signal is at least so bad: unknown (anything but ok), warning (the default) or critical.",
+     "enum": [
+      "unknown",
+      "warning",
+      "critical"
+     ]
+    },
+    "severity": {
+     "description": "A finding is at least so bad. WARNING where it is not given.",
+     "enum": [
+      "CRITICAL",
+      "WARNING",
+      "INFO"
+     ]
+    },
+    "findings": {
+     "description": "Only findings whose ID fits one of these.",
+     "$ref": "#/definitions/patterns"
+    },
+    "resources": {
+     "description": "Only findings about what fits one of these.",
+     "$ref": "#/definitions/patterns"
+    },
+    "quiet": {
+     "description": "When no job is made.",
+     "type": "array",
+     "maxItems": 50,
+     "items": {
+      "$ref": "#/definitions/quiet"
+     }
+    },
+    "dedupe_window": {
+     "description": "For how long a finding that became a job becomes no other one, unless it has become worse. 24h where it is not given.",
+     "$ref": "#/definitions/span"
+    },
+    "slice": {
+     "description": "The installed slice that works on it.",
+     "type": "string",
+     "maxLength": 80,
+     "pattern": "^[a-z0-9][a-z0-9._-]*$"
+    },
+    "priority": {
+     "description": "The priority of its jobs.",
+     "type": "integer",
+     "minimum": -1000,
+     "maximum": 1000
+    },
+    "expires_in": {
+     "description": "After what time a job that nobody has worked on is of no use any more.",
+     "$ref": "#/definitions/span"
+    },
+    "max_bytes": {
+     "description": "How much of a signal a job holds at most. 24K where it is not given.",
+     "$ref": "#/definitions/size"
+    }
+   }
+  }
+ }
+}""",
     "signal": r"""{
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/signal.schema.json",

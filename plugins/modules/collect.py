@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Runs one collector on the host. It asks the host's own tools, the kernel and files, and returns a signal - a status, findings and measures.
   - No model is asked, and nothing is repaired. Where all is well, nothing more happens.
-  - With O(enqueue), a signal that is V(warning) or V(critical) becomes one job in the inbox of the host.
+  - With O(enqueue), what is wrong becomes jobs in the inbox of the host, and a job whose findings are gone closes itself.
   - The options of each collector are described in R(Signals, ansible_collections.day2.codex.docsite.guide_signals).
 options:
   collector:
@@ -50,15 +50,16 @@ options:
     default: {}
   enqueue:
     description:
-      - Whether a signal that is V(warning) or V(critical) becomes a job.
-      - While a job for the same O(slice) with the same findings is open, it is counted there, and there is no second one. Findings that are only
-        V(INFO) make no difference.
+      - Whether what is wrong becomes jobs, as the rules of the host say in C(etc/codex-ops/rules.json) under O(prefix), or for O(slice).
+      - A finding that is in an open job makes no second one. It is counted there.
+      - An open job closes itself when the same look finds nothing of what it is about any more.
     type: bool
     default: false
   slice:
     description:
       - Who works on what is wrong. It is the name of a slice that is installed in C(etc/codex-ops/slices.d) under O(prefix), or a slice as a dictionary.
-      - Required with O(enqueue=true).
+      - With it, a signal that is V(warning) or V(critical) is one job, and the rules are not asked. While a job for the same O(slice) with the same
+        findings is open, it is counted there. Findings that are only V(INFO) make no difference.
     type: raw
   prefix:
     description: The folder under which everything of the collection lies on the host.
@@ -78,18 +79,19 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Of the job that is added, or the baseline that is written.
+      - Of the last job that is added or closed, or the baseline that is written.
   idempotent:
     support: full
     details:
-      - While the job is open. V(drift) with its option C(make_baseline) writes each time.
+      - While the job is open, and within the C(dedupe_window) of its rule. V(drift) with its option C(make_baseline) writes each time.
   action_group:
     description: Use C(group/day2.codex.codex) in C(module_defaults) to set defaults for this module.
     support: full
     membership:
       - day2.codex.codex
 notes:
-  - Looking leaves no record in the audit log. A job that is added does.
+  - Looking leaves no record in the audit log. A job that is added or closed does.
+  - Where the rules are missing or wrong, the task fails, RV(signal) is there all the same, and no job is added or closed.
   - V(disk) and V(services) remember what they measured in C(var/lib/codex-ops/signals) under O(prefix), to know what grew since. Under V(/) they do so
     only where the folder C(var/lib/codex-ops) is there already.
   - What an ordinary user may not read is left out, and named where it matters. Run it as root to see all of the host.
@@ -123,6 +125,11 @@ EXAMPLES = r"""
     slice: certificate-report
     prefix: "{{ ansible_facts.user_dir }}/.codex-ops"
 
+- name: Let the rules of the host say who works on full disks
+  day2.codex.collect:
+    collector: disk
+    enqueue: true
+
 - name: Restore last night's backup into a scratch folder, and look for a file in it
   day2.codex.collect:
     collector: backups
@@ -143,7 +150,7 @@ msg:
   returned: always
   sample: "disk is critical. 1 finding: space:/srv."
 outcome:
-  description: V(completed) where a job was added or a baseline written, and V(unchanged) otherwise. Anything else fails the task.
+  description: V(completed) where a job was added or closed, or a baseline written, and V(unchanged) otherwise. Anything else fails the task.
   type: str
   returned: always
   sample: unchanged
@@ -208,17 +215,23 @@ signal:
     thresholds: {space_critical: 95}
     truncated: false
 job:
-  description: The job, as M(day2.codex.job) returns it. V(null) without O(enqueue), or where all is well.
+  description: The first of RV(jobs) that is open, as M(day2.codex.job) returns it. V(null) without O(enqueue), or where all is well.
   type: dict
   returned: always
   sample: {id: job-20260115T031500Z-9f86d081884c, state: pending, slice: disk-report, count: 1}
+jobs:
+  description: The jobs that were added, counted once more, or closed.
+  type: list
+  elements: dict
+  returned: when the host was looked at
+  sample: [{id: job-20260115T031500Z-9f86d081884c, state: pending, slice: disk-report, count: 1}]
 run_id:
   description: The ID of this operation, which its records in the audit log carry. V(null) where nothing was recorded.
   type: str
   returned: always
   sample: 20260115T031500Z-9f86d081
 audit:
-  description: The record of this in the audit log. V(null) where no job was added.
+  description: The record of this in the audit log, the last one of several. V(null) where no job was added or closed.
   type: dict
   returned: always
   contains:
@@ -254,7 +267,6 @@ def main() -> None:
             "slice": {"type": "raw"},
             "prefix": {"type": "path", "default": "/"},
         },
-        required_if=[("enqueue", True, ["slice"])],
         supports_check_mode=True,
     )
     params = module.params
@@ -262,7 +274,7 @@ def main() -> None:
         look = Look(params["collector"], params["options"], params["enqueue"], params["slice"])
         result = collect(Options(prefix=params["prefix"], check=module.check_mode, ansible=True), look)
     except CodexOpsError as error:
-        result = {**failed(error), "job": None}
+        result = {**failed(error), "job": None, "jobs": []}
     if not module._diff:
         result.pop("diff", None)
     (module.fail_json if result.pop("failed") else module.exit_json)(**result)

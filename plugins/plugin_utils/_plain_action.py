@@ -43,8 +43,9 @@ class JobActionBase(PlainActionBase):
     @staticmethod
     def _without_secrets(answer: dict[str, t.Any]) -> dict[str, t.Any]:
         shown = PlainActionBase._without_secrets(answer)
-        if isinstance(answer.get("job"), dict):
-            shown["job"].update({name: answer["job"].get(name) for name in ("id", "slice_sha256", "dedupe_key")})
+        for one, plain in [(shown.get("job"), answer.get("job")), *zip(shown.get("jobs") or (), answer.get("jobs") or ())]:
+            if isinstance(one, dict) and isinstance(plain, dict):
+                one.update({name: plain.get(name) for name in ("id", "slice_sha256", "dedupe_key")})
         if isinstance(answer.get("audit"), dict):
             shown["audit"] = answer["audit"]
         return shown

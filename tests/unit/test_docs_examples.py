@@ -22,6 +22,7 @@ import yaml
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
+from ansible_collections.day2.codex.plugins.module_utils._signals.rules import load as load_rules
 from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document
 
@@ -76,7 +77,7 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str, **more: str) -> subprocess
 
 def test_every_example_is_of_a_kind_that_is_tested() -> None:
     assert len(GUIDES) >= 5
-    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config", "signal", "host"}
+    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config", "signal", "rules", "host"}
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
 
@@ -96,6 +97,14 @@ def test_a_cassette_example_is_a_cassette(example: Example) -> None:
 @pytest.mark.parametrize("example", _of("signal"))
 def test_a_signal_example_is_a_signal(example: Example) -> None:
     assert problems(yaml.safe_load(example.text), load_schema("signal")) == []
+
+
+@pytest.mark.parametrize("example", _of("rules"))
+def test_a_table_of_rules_is_one(tmp_path: pathlib.Path, example: Example) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(example.text, "utf-8")
+    path.chmod(0o644)
+    assert load_rules(str(path), {os.geteuid()}).rules
 
 
 @pytest.mark.parametrize("example", _of("playbook"))

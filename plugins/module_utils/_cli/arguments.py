@@ -158,6 +158,7 @@ def _looking(parts: t.Any) -> None:
     part = _part(parts, "collect")
     part.add_argument("collector", metavar="NAME", help="the collector")
     part.add_argument("--options", metavar="JSON|FILE", help="its options as a JSON object, or a file with one")
+    part.add_argument("--enqueue", action="store_true", help="put what is wrong into the inbox, as etc/codex-ops/rules.json says")
     part.add_argument("--slice", metavar="NAME", help="put a warning or worse into the inbox, as a job for this slice")
     _check(part)
     part = _part(parts, "inbox")

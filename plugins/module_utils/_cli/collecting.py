@@ -24,7 +24,7 @@ def work(given: Asked) -> dict[str, t.Any]:
     """
     from .._collecting import Look, collect  # pylint: disable=import-outside-toplevel
 
-    look = Look(given.collector, _options(given.options), given.slice is not None, given.slice)
+    look = Look(given.collector, _options(given.options), given.enqueue or given.slice is not None, given.slice)
     result = collect(Options(prefix=given.prefix, check=given.check), look)
     return {**result, "shown": lambda: _findings(result["signal"])}
 

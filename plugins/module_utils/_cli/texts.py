@@ -58,8 +58,10 @@ PARTS = {
     ),
     "collect": Part(
         "Look at the host with one collector: health, disk, services, logs, certificates, endpoints, backups, cleanup, dependencies\n"
-        "or drift. Asks no model, and repairs nothing. With --slice, what is wrong becomes one job.",
-        "examples:\n  codex-ops collect disk\n  codex-ops collect cleanup --options '{\"rules\": [{\"path\": \"/var/cache/app\"}]}'\n"
+        "or drift. Asks no model, and repairs nothing. With --enqueue, what is wrong becomes jobs, as the rules of the\n"
+        "host say; with --slice, one job for that slice. A job whose findings are gone closes itself.",
+        "examples:\n  codex-ops collect disk\n  codex-ops collect disk --enqueue\n"
+        "  codex-ops collect cleanup --options '{\"rules\": [{\"path\": \"/var/cache/app\"}]}'\n"
         "  codex-ops collect certificates --options /etc/codex-ops/certificates.json --slice certificate-report",
     ),
     "selftest": Part(

@@ -103,7 +103,6 @@ def test_what_cannot_be_remembered_is_a_warning_and_the_signal_is_there(prefix: 
     [
         (Look("disks"), "collector_unknown"),
         (Look("disk", {"spam": 1}), "option_invalid"),
-        (Look("disk", FULL, True), "option_invalid"),
         (Look("disk", FULL, True, "not-installed"), "slice_not_found"),
         (Look("disk", FULL, True, {"name": "x"}), "slice_invalid"),
     ],

@@ -45,3 +45,19 @@ def test_trouble_is_put_into_the_inbox_for_a_slice(tmp_path: pathlib.Path, capsy
 def test_what_makes_no_sense_is_wrong_usage(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert main(["collect", *words, f"--prefix={tmp_path / 'prefix'}"]) == 2
     assert capsys.readouterr().err.startswith("codex-ops: ")
+
+
+def test_with_enqueue_the_rules_are_asked_and_wrong_ones_end_with_a_word(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    etc = tmp_path / "prefix/etc/codex-ops"
+    (etc / "slices.d").mkdir(parents=True, mode=0o755)
+    (etc / "slices.d/disk-report.json").write_text("{}")
+    words = ["collect", "disk", "--options", FULL, "--enqueue", f"--prefix={tmp_path / 'prefix'}"]
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("WARNING   space:/") and "There is no table of rules" in shown.err
+    (etc / "rules.json").write_text('{"version": 1, "rules": [{"name": "full", "signal": "disk", "slice": "disk-report"}]}')
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["jobs"][0]["input"] == {"rule": "full"}
+    (etc / "rules.json").write_text("[")
+    assert main([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["code"] == "rules_invalid"
