@@ -24,8 +24,8 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 TOKEN_VARIABLE = "CODEX_RELAY_TOKEN"
 
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh")
-# What an unattended run in a closed slice has no use for. Each of them is a tool, a download or a state folder less.
-_FEATURES_OFF = (
+#: What an unattended run in a closed slice has no use for. Each of them is a tool, a download or a state folder less.
+FEATURES_OFF = (
     "apps", "browser_use", "computer_use", "enable_request_compression", "goals", "image_generation", "in_app_browser", "memories",
     "plugins", "remote_plugin", "shell_snapshot", "skill_search", "sleep_tool", "tool_suggest", "unbounded_connection_retries",
     "view_image", "workspace_dependencies",
@@ -170,7 +170,7 @@ def config_toml(
         "[skills.bundled]",
         "enabled = false",
         "[features]",
-        *[f"{name} = false" for name in _FEATURES_OFF],
+        *[f"{name} = false" for name in FEATURES_OFF],
     ]
     return "\n".join(lines) + "\n"
 

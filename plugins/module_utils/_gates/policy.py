@@ -83,7 +83,15 @@ def load(path: str, owners: t.Collection[int]) -> Policy:
     :arg owners: The users to whom the file may belong.
     :raises CodexOpsError: ``policy_missing``, ``policy_unsafe``, ``policy_invalid`` (outcome ``forbidden``) or ``newer_state``.
     """
-    said = document(content(path, owners), path)
+    return parse(content(path, owners), path)
+
+
+def parse(data: bytes, path: str) -> Policy:
+    """The policy in *data*, which is to stand at *path*.
+
+    :raises CodexOpsError: ``policy_invalid`` or ``newer_state``.
+    """
+    said = document(data, path)
     try:
         return _policy(said, path)
     except CodexOpsError as error:
