@@ -64,6 +64,7 @@ def _load_agent() -> None:
         cassette,
         config,
         conversation,
+        denials,
         disk,
         ending,
         events,
@@ -123,8 +124,8 @@ def _load_inbox() -> None:
 
 def _load_trail() -> None:
     from ._trail import (
-        assignments,
         append_only,
+        assignments,
         blocks,
         chain,
         commands,

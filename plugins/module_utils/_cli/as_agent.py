@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What codex-agent can do on this host by itself, sandbox or not: tried by root, before it becomes codex-ops. PRIVATE."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import typing as t
+
+from .._identities import AGENT, Account, account, become
+from .._places import Places
+
+#: Seconds for all of it.
+_TIMEOUT = 15
+_MOST = 200
+
+
+class Tried(t.NamedTuple):
+    """What was found: how much was closed, what was not, and whether sudo did what it was asked."""
+
+    closed: int
+    read: tuple[str, ...]
+    reached: tuple[str, ...]
+    sudo: bool
+
+
+def secrets(places: Places) -> list[str]:
+    """Files and folders that are not for the agent, as far as the caller can see them."""
+    folder = os.path.dirname(places.provider_key)
+    found = [folder, places.log, places.inbox, places.plans, places.backups, "/etc/shadow"]
+    with contextlib.suppress(OSError):
+        found += [os.path.join(folder, name) for name in sorted(os.listdir(folder))[:_MOST]]
+    return [path for path in found if os.path.lexists(path)]
+
+
+def tried(places: Places) -> Tried | None:
+    """What codex-agent can do; ``None`` where this is not root on a provisioned host, or there is no such user."""
+    agent = account(AGENT) if places.privileged else None
+    if agent is None:
+        return None
+    paths = secrets(places)
+    with contextlib.ExitStack() as held:
+        listeners = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            # There may be no IPv6.
+            with contextlib.suppress(OSError):
+                listeners.append(held.enter_context(socket.create_server((address, 0), family=family)))
+        addresses = [(listener.family, listener.getsockname()[:2]) for listener in listeners]
+        found = _in_a_child(agent, lambda: _attempts(paths, addresses))
+    return Tried(len(paths) - len(found["read"]), tuple(found["read"]), tuple(found["reached"]), bool(found["sudo"]))
+
+
+def _attempts(paths: t.Sequence[str], addresses: t.Sequence[tuple[int, t.Any]]) -> dict[str, t.Any]:
+    read, reached = [], []
+    for path in paths:
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+            read.append(path)
+        except OSError:
+            continue
+    for family, address in addresses:
+        with socket.socket(family, socket.SOCK_STREAM) as client, contextlib.suppress(OSError):
+            client.settimeout(2)
+            client.connect(address)
+            reached.append(address[0])
+    return {"read": read, "reached": reached, "sudo": _sudo()}
+
+
+def _sudo() -> bool:
+    try:
+        argv = ["sudo", "-n", "true"]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"})
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _in_a_child(agent: Account, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """The result of *work*, done by *agent*. :raises OSError: when it could not be done."""
+    heard, says = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            become(agent)
+            os.write(says, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(says)
+    try:
+        data = b""
+        while select.select([heard], [], [], _TIMEOUT)[0]:
+            piece = os.read(heard, 65536)
+            if not piece:
+                break
+            data += piece
+    finally:
+        os.close(heard)
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    try:
+        return t.cast("dict[str, t.Any]", json.loads(data))
+    except ValueError:
+        raise OSError(0, f"what {AGENT} can do could not be tried") from None
