@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -381,6 +382,15 @@ def _agents(prefix: str) -> list[int]:
     return found
 
 
+def _said(pid: int) -> bytes:
+    """The command line of a process, and what it waits in."""
+    found = b""
+    for file in ("cmdline", "wchan", "stat"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/{file}", "rb") as handle:
+            found += handle.read() + b" "
+    return found
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_kill_switch_ends_every_agent_within_a_second_and_tears_no_tree(office: Office, part: int) -> None:
     del part
@@ -396,9 +406,7 @@ def test_the_kill_switch_ends_every_agent_within_a_second_and_tears_no_tree(offi
     script = RUN.format(path=[path for path in sys.path if path])
     order = {"prefix": application.prefix, "codex": os.environ["DAY2_CODEX_CLI"], "cassette": tape, "slice": application.slice}
     for number in range(ROUNDS):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, json.dumps(order)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen([sys.executable, "-c", script, json.dumps(order)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         timer = threading.Timer(60, process.kill)
         timer.start()
         began = time.monotonic()
@@ -413,7 +421,8 @@ def test_the_kill_switch_ends_every_agent_within_a_second_and_tears_no_tree(offi
             until = time.monotonic() + 1.0
             while time.monotonic() < until:
                 time.sleep(0.01)
-            assert not _agents(application.prefix), f"round {number}: an agent lives a second later"
+            alive = {pid: _said(pid) for pid in _agents(application.prefix)}
+            assert not alive, f"round {number}: an agent lives a second later"
         out = process.communicate(timeout=60)[0]
         timer.cancel()
         if number == 0:
