@@ -100,7 +100,7 @@ def present(prefix: str, text: str, *, pack: str | None, keep: int, interpreter:
     right = path is not None and path == install.in_charge(root) and not wrong
     too_many = max(0, len(install.installed(root)) + (path is None) - keep)
     after = {"version": wanted.release, "digest": wanted.digest, "folder": path or os.path.join(root, wanted.folder)}
-    result: dict[str, t.Any] = {**after, "changed": not right or too_many > 0, "before": before, "after": after, "removed": []}
+    result: dict[str, t.Any] = {**after, "changed": not right or too_many > 0, "before": before, "after": after, "corrected": [], "removed": []}
     result["command"] = os.path.join(root, install.COMMAND)
     if check or not result["changed"]:
         result["corrected"] = _corrections(places, altered, check=check)

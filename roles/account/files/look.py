@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks whether a host can have the accounts, and changes nothing. Read from standard input by the system's Python, an old one too.
+
+usage: look.py COMMENT PROGRAM...
+"""
+
+import grp
+import json
+import os
+import platform
+import pwd
+import stat
+import subprocess
+import sys
+import warnings
+
+USERS = ("codex-ops", "codex-agent")
+SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"
+TOOLS = ("git", "sudo", "visudo", "ssh-keygen")
+CLOSED = ("nologin", "false")
+NO_LOGIN = ("/usr/sbin/nologin", "/sbin/nologin", "/usr/bin/false", "/bin/false")
+
+
+def which(name):
+    """The absolute path of a program, or None."""
+    for folder in SBIN.split(":"):
+        path = folder + "/" + name
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
+            return path
+    return None
+
+
+def foreign_part(path):
+    """The first part on the way to *path*, links followed, that somebody besides root could change, or None."""
+    here, parts, links = "/", [part for part in reversed(path.split("/")) if part not in ("", ".")], 0
+    while True:
+        found = os.lstat(here)
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if found.st_uid != 0 or links > 40:
+                return here
+            target = os.readlink(here)
+            parts += [part for part in reversed(target.split("/")) if part not in ("", ".")]
+            here = "/" if target.startswith("/") else os.path.dirname(here)
+            found = os.lstat(here)
+        if found.st_uid != 0 or found.st_mode & 0o022 and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
+            return here
+        if not parts:
+            return None
+        part = parts.pop()
+        here = os.path.dirname(here) if part == ".." else os.path.join(here, part)
+
+
+def program(path):
+    """What is wrong with a program that sudo is to run as root, or None."""
+    try:
+        part = foreign_part(path)
+        if part is not None:
+            return "sudo_writable", part + " could be changed by somebody besides root"
+        if not stat.S_ISREG(os.stat(path).st_mode) or not os.access(path, os.X_OK):
+            return "sudo_missing", "it is no program"
+        with open(path, "rb") as stream:
+            first = stream.readline(300)
+        if first.startswith(b"#!"):
+            runs = first[2:].split()
+            part = foreign_part(os.fsdecode(runs[0])) if runs else path
+            if part is not None:
+                return "sudo_writable", "it is run by " + part + ", which could be changed by somebody besides root"
+    except OSError as error:
+        return "sudo_missing", "%s: %s" % (error.filename or path, error.strerror)
+    return None
+
+
+def people(name, comment):
+    """Why an account that is there already cannot be ours, or None."""
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        try:
+            group = grp.getgrnam(name)
+        except KeyError:
+            return None
+        if group.gr_gid == 0 or group.gr_mem:
+            return "there is a group of that name, with the number %d and the members %s" % (group.gr_gid, ", ".join(group.gr_mem) or "none")
+        return None
+    if found.pw_uid == 0 or found.pw_gid == 0:
+        return "it has root's number of user or group"
+    for other in pwd.getpwall():
+        if other.pw_name == name:
+            continue
+        if other.pw_uid == found.pw_uid:
+            return "the user %s has the same number, %d" % (other.pw_name, found.pw_uid)
+        if other.pw_gid == found.pw_gid:
+            return "its group is also the group of the user %s" % other.pw_name
+    members = grp.getgrgid(found.pw_gid).gr_mem
+    if [member for member in members if member != name]:
+        return "its group has other members: %s" % ", ".join(members)
+    if found.pw_gecos == comment:
+        # One of ours; whatever was changed is put right.
+        return None
+    if os.path.basename(found.pw_shell) not in CLOSED:
+        return "somebody can log in with it (shell %s)" % found.pw_shell
+    if found.pw_dir not in ("/nonexistent", "/", "/dev/null") and os.path.isdir(found.pw_dir):
+        return "it has a home, %s" % found.pw_dir
+    return None
+
+
+def jsonschema():
+    """Whether the engine's interpreter finds it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import jsonschema as found
+
+            version = found.__version__
+    except ImportError:
+        return False
+    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 2)
+
+
+def family():
+    """The family of the distribution, as Ansible calls it, or None."""
+    words = set()
+    try:
+        with open("/etc/os-release", encoding="utf-8") as stream:
+            for line in stream:
+                name, _sign, value = line.strip().partition("=")
+                if name in ("ID", "ID_LIKE"):
+                    words.update(value.strip("\"'").split())
+    except OSError:
+        return None
+    for known, names in (("Debian", ("debian", "ubuntu")), ("RedHat", ("rhel", "fedora", "centos")), ("Suse", ("suse", "opensuse", "sles"))):
+        if words.intersection(names):
+            return known
+    return None
+
+
+def systemd():
+    """The version of systemd that runs this host, 0 where it does not."""
+    if not os.path.isdir("/run/systemd/system"):
+        return 0
+    done = subprocess.run(["systemctl", "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    words = done.stdout.decode("utf-8", "replace").split()
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 1
+
+
+def main(comment, programs):
+    """What was found, as JSON."""
+    tools = {name: which(name) for name in TOOLS}
+    refused = [(name, people(name, comment)) for name in USERS]
+    wrong = [(path,) + tuple(program(path) or ()) for path in programs]
+    python = foreign_part(sys.executable) if sys.executable else "/"
+    return {
+        "accounts": ["The user %s cannot be used: %s." % (name, why) for name, why in refused if why],
+        "programs": ["%s is refused: %s. [%s]" % (item[0], item[2], item[1]) for item in wrong if len(item) > 1],
+        "missing": sorted([name for name, path in tools.items() if path is None] + ([] if jsonschema() else ["jsonschema"])),
+        "tools": tools,
+        "linux": platform.system() == "Linux",
+        "python": sys.version_info[:2] >= (3, 9),
+        "version": "%d.%d" % sys.version_info[:2],
+        "foreign": python,
+        "nologin": next((path for path in NO_LOGIN if os.access(path, os.X_OK)), None),
+        "systemd": systemd(),
+        "family": family(),
+        "there": [name for name in USERS if any(name == user.pw_name for user in pwd.getpwall())],
+        "files": {path: os.path.lexists(path) for path in ("/etc/cron.allow", "/etc/cron.deny", "/etc/at.allow", "/etc/at.deny", "/etc/subuid", "/etc/subgid")},
+    }
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.stderr.write(__doc__ or "")
+        sys.exit(2)
+    sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2:])) + "\n")
