@@ -59,7 +59,8 @@ def secrets_and_warnings(places: Places) -> tuple[list[str], list[str]]:
         warnings.append(f"{os.path.dirname(places.provider_key)} holds {len(paths)} files; only the first {_MAX_SECRETS} are masked by value.")
     for path in paths[:_MAX_SECRETS]:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+            # A link leads to a secret that is kept in memory; whoever made it may write this folder.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as handle:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     continue

@@ -42,11 +42,11 @@ def processes(uids):
         if not word.isdigit():
             continue
         try:
-            with open("/proc/%s/status" % word, encoding="utf-8", errors="replace") as stream:
+            with open(f"/proc/{word}/status", encoding="utf-8", errors="replace") as stream:
                 lines = dict(line.split(":", 1) for line in stream if ":" in line)
         except OSError:
             continue
-        if uids.intersection(int(number) for number in lines["Uid"].split()) and not lines["State"].split()[0] in "ZX":
+        if uids.intersection(int(number) for number in lines["Uid"].split()) and lines["State"].split()[0] not in "ZX":
             found.append(int(word))
     return found
 
@@ -69,7 +69,7 @@ def end(check):
         left = processes(uids)
         if time.monotonic() > until:
             if number == signal.SIGKILL:
-                raise SystemExit("These processes of %s cannot be ended: %s." % (" and ".join(USERS), ", ".join(map(str, left))))
+                raise SystemExit(f"These processes of {' and '.join(USERS)} cannot be ended: {', '.join(map(str, left))}.")
             until, number = time.monotonic() + PATIENCE, signal.SIGKILL
     return True
 

@@ -70,7 +70,7 @@ def program(path):
             if part is not None:
                 return "sudo_writable", "it is run by " + part + ", which could be changed by somebody besides root"
     except OSError as error:
-        return "sudo_missing", "%s: %s" % (error.filename or path, error.strerror)
+        return "sudo_missing", f"{error.filename or path}: {error.strerror}"
     return None
 
 
@@ -84,7 +84,7 @@ def people(name, comment):
         except KeyError:
             return None
         if group.gr_gid == 0 or group.gr_mem:
-            return "there is a group of that name, with the number %d and the members %s" % (group.gr_gid, ", ".join(group.gr_mem) or "none")
+            return f"there is a group of that name, with the number {group.gr_gid} and the members {', '.join(group.gr_mem) or 'none'}"
         return None
     if found.pw_uid == 0 or found.pw_gid == 0:
         return "it has root's number of user or group"
@@ -92,19 +92,19 @@ def people(name, comment):
         if other.pw_name == name:
             continue
         if other.pw_uid == found.pw_uid:
-            return "the user %s has the same number, %d" % (other.pw_name, found.pw_uid)
+            return f"the user {other.pw_name} has the same number, {found.pw_uid}"
         if other.pw_gid == found.pw_gid:
-            return "its group is also the group of the user %s" % other.pw_name
+            return f"its group is also the group of the user {other.pw_name}"
     members = grp.getgrgid(found.pw_gid).gr_mem
     if [member for member in members if member != name]:
-        return "its group has other members: %s" % ", ".join(members)
+        return f"its group has other members: {', '.join(members)}"
     if found.pw_gecos == comment:
         # One of ours; whatever was changed is put right.
         return None
     if os.path.basename(found.pw_shell) not in CLOSED:
-        return "somebody can log in with it (shell %s)" % found.pw_shell
+        return f"somebody can log in with it (shell {found.pw_shell})"
     if found.pw_dir not in ("/nonexistent", "/", "/dev/null") and os.path.isdir(found.pw_dir):
-        return "it has a home, %s" % found.pw_dir
+        return f"it has a home, {found.pw_dir}"
     return None
 
 
@@ -154,13 +154,13 @@ def main(comment, programs):
     wrong = [(path,) + tuple(program(path) or ()) for path in programs]
     python = foreign_part(sys.executable) if sys.executable else "/"
     return {
-        "accounts": ["The user %s cannot be used: %s." % (name, why) for name, why in refused if why],
-        "programs": ["%s is refused: %s. [%s]" % (item[0], item[2], item[1]) for item in wrong if len(item) > 1],
+        "accounts": [f"The user {name} cannot be used: {why}." for name, why in refused if why],
+        "programs": [f"{item[0]} is refused: {item[2]}. [{item[1]}]" for item in wrong if len(item) > 1],
         "missing": sorted([name for name, path in tools.items() if path is None] + ([] if jsonschema() else ["jsonschema"])),
         "tools": tools,
         "linux": platform.system() == "Linux",
         "python": sys.version_info[:2] >= (3, 9),
-        "version": "%d.%d" % sys.version_info[:2],
+        "version": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "foreign": python,
         "nologin": next((path for path in NO_LOGIN if os.access(path, os.X_OK)), None),
         "systemd": systemd(),
