@@ -153,9 +153,9 @@ def _judge(
         violations = left(run, slice_, copy, kept + written)
     if violations:
         return _rejected(result, violations, "The agent's change breaks the contract"), None
-    result["validation"] = _validation.run_checks(
-        slice_.checks, stage="copy", folder=copy, confine=confined(slice_, copy, codex_path), cancelled=run.cancelled
-    )
+    # What only an action can bring about is looked at in place, behind it.
+    checks = [check for check in slice_.checks if not (actions and check.after_actions)]
+    result["validation"] = _validation.run_checks(checks, stage="copy", folder=copy, confine=confined(slice_, copy, codex_path), cancelled=run.cancelled)
     # What was cut short says nothing of the change.
     run.go_on()
     if _validation.failures(result["validation"]):

@@ -284,7 +284,7 @@ SCHEMAS = {
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/report.schema.json",
  "title": "Report",
- "description": "What the agent says of its work. It is the agent's word: the engine judges the change by itself.",
+ "description": "What the agent says of its work. It is the agent's word: the engine judges the change by itself. A runbook adds details in its own form.",
  "type": "object",
  "additionalProperties": false,
  "required": [
@@ -1001,6 +1001,10 @@ SCHEMAS = {
       "minimum": 0,
       "maximum": 125
      }
+    },
+    "after_actions": {
+     "description": "Whether it needs the privileged actions. A plan that proposes one is judged without it; it counts before, and afterwards.",
+     "type": "boolean"
     }
    }
   }

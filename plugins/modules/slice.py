@@ -44,6 +44,11 @@ options:
       - applied
       - planned
       - rolled_back
+  inputs:
+    description:
+      - Any data that goes with the task, such as the signal for which a job would be made.
+      - It reaches the model as a delimited block of untrusted data behind the instructions. Secrets in it are masked.
+    type: raw
   plan:
     description:
       - The ID of a kept plan. Exactly what was planned is written, and no model is asked. A plan is used once.
@@ -406,6 +411,7 @@ def main() -> None:
             "slice": {"type": "dict"},
             "src": {"type": "path"},
             "name": {"type": "str"},
+            "inputs": {"type": "raw"},
             "state": {"type": "str", "default": "applied", "choices": ["applied", "planned", "rolled_back"]},
             "plan": {"type": "str"},
             "run_id": {"type": "str"},
@@ -423,6 +429,7 @@ def main() -> None:
             state=params["state"],
             plan=params["plan"],
             run_id=params["run_id"],
+            inputs=params["inputs"],
         )
         result = finished(operate(options_from(params, check=module.check_mode), order), diff=module._diff)
     except CodexOpsError as error:

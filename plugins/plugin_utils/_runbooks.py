@@ -24,6 +24,9 @@ from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import lo
 #: The report schema that comes with the collection.
 BUILT_IN = ("slice-report", "report")
 SKILL = "SKILL.md"
+#: The files of a runbook, and the keys of its slice that a host may have others of.
+RUNBOOK = ("README.md", SKILL, "cassette.json", "rehearsal.json", "report.schema.json", "slice.yml")
+SETTINGS = ("workspace", "scope", "do_not_touch", "validation", "actions", "limits", "values")
 MAX_SKILL_FILES, MAX_SKILL_BYTES = 100, 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _FRONT = re.compile(r"---\n(.*?)\n---(?:\n|\Z)", re.DOTALL)
@@ -82,7 +85,10 @@ def slice_document(path: str, schemas: t.Mapping[str, t.Any]) -> dict[str, t.Any
     :arg schemas: Report schemas by name. The slice's own is written out in it, so that its digest covers it, too.
     :raises CodexOpsError: ``slice_invalid`` and others, naming file, path in it, and what to do.
     """
-    document = load_document(path)
+    return _slice_of(load_document(path), path, schemas)
+
+
+def _slice_of(document: dict[str, t.Any], path: str, schemas: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     parsed: Slice = parse(document, path)
     wanted = document.get("report_schema")
     if isinstance(wanted, str) and wanted not in BUILT_IN:
@@ -176,3 +182,64 @@ def skills(paths: t.Sequence[str]) -> list[dict[str, t.Any]]:
             _fail(f"another folder has a skill named {one['name']!r}, too.", path, "Rename one of them, folder and front matter.")
         result.append(one)
     return result
+
+
+# --- runbooks -------------------------------------------------------------------------------------------------------------
+
+
+def runbook(folder: str, settings: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """The runbook in *folder*: ``name``, ``folder``, ``workspace``, ``slice`` as :func:`slice_document` has it, ``skill`` as :func:`skill` has it.
+
+    :arg settings: What is another on a host: some of the keys :data:`SETTINGS`, each in the place of the shipped one.
+    :raises CodexOpsError: naming the file, the place in it, and what to do.
+    """
+    name = os.path.basename(os.path.abspath(folder))
+    for file in RUNBOOK:
+        if not os.path.isfile(os.path.join(folder, file)):
+            _fail(f"the runbook lacks its {file}.", folder, f"A runbook has {', '.join(RUNBOOK)}.")
+    settings = settings or {}
+    if not isinstance(settings, dict) or set(settings) - set(SETTINGS):
+        wrong = sorted(set(settings) - set(SETTINGS)) if isinstance(settings, dict) else settings
+        _fail(f"expected some of {', '.join(SETTINGS)}, found {wrong!r}.", f"the settings of {name}")
+    path = os.path.join(folder, "slice.yml")
+    document = load_document(path)
+    schema = check_schema(load_document(os.path.join(folder, "report.schema.json"), "schema"))
+    if not isinstance(document, dict) or document.get("name") != name or document.get("report_schema") != name:
+        _fail(f"expected the name and the report_schema {name!r}, which is the folder's.", path)
+    made = _slice_of({**document, **settings}, f"{path} with its settings" if settings else path, {name: schema})
+    _front_matter(os.path.join(folder, SKILL), name)
+    text = read_text(os.path.join(folder, SKILL), "skill")
+    hidden = next((number for number, line in enumerate(text.split("\n"), 1) if escape(line) != line), None)
+    if hidden is not None:
+        _fail("a line holds hidden characters (control, zero-width or bidirectional ones).", f"{os.path.join(folder, SKILL)}:{hidden}", "Remove them.")
+    file = {"path": f"{name}/{SKILL}", "mode": "0644", "content_b64": _packed(text.encode("utf-8"))}
+    return {
+        "name": name,
+        "folder": folder,
+        "workspace": settings.get("workspace", document["workspace"]),
+        "slice": made,
+        "skill": {"name": name, "folders": [name], "files": [file]},
+    }
+
+
+def runbooks(names: t.Any, folder: str, settings: t.Any = None) -> list[dict[str, t.Any]]:
+    """:func:`runbook` for each of *names*: one of those in *folder*, the path of one with a slash in it, or ``all`` of those in *folder*.
+
+    :arg settings: By name.
+    :raises CodexOpsError: ``runbook_unknown`` or ``runbook_invalid``.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        _fail("expected a list of names of runbooks.", "runbooks_catalogue")
+    if settings is not None and not isinstance(settings, dict):
+        _fail("expected a dictionary: the name of a runbook, and what is another for it.", "runbooks_settings")
+    settings = dict(settings or {})
+    known = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, "slice.yml")))
+    wanted = [one for given in names for one in (known if given == "all" else [given])]
+    found = []
+    for name in dict.fromkeys(wanted):
+        if "/" not in name and name not in known:
+            _fail(f"there is no runbook {name!r}.", "runbooks_catalogue", f"There are: {', '.join(known)}.", "runbook_unknown")
+        found.append(runbook(name if "/" in name else os.path.join(folder, name), settings.pop(os.path.basename(os.path.abspath(name)), None)))
+    if settings:
+        _fail(f"{sorted(settings)[0]!r} is not among the runbooks that are to be installed.", "runbooks_settings")
+    return found

@@ -25,13 +25,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One validation. ``kind`` is ``must_hold`` or ``must_fail``; ``timeout`` is in seconds."""
+    """One validation. ``kind`` is ``must_hold`` or ``must_fail``; ``timeout`` is in seconds.
+
+    With ``after_actions`` it can only be as it should be once the privileged actions were run.
+    """
 
     kind: str
     name: str
     argv: tuple[str, ...]
     timeout: int
     exit_codes: tuple[int, ...]
+    after_actions: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _checks(validation: dict[str, t.Any]) -> t.Iterator[Check]:
                     f"validation.{kind}[{number}].exit_codes",
                     "List the exit codes of the rejection, or move the command to must_hold.",
                 )
-            yield Check(kind, item["name"], argv, int(item.get("timeout", DEFAULT_CHECK_TIMEOUT)), codes)
+            yield Check(kind, item["name"], argv, int(item.get("timeout", DEFAULT_CHECK_TIMEOUT)), codes, bool(item.get("after_actions", False)))
 
 
 @contextlib.contextmanager
