@@ -40,22 +40,14 @@ export CONTAINERS_CONF=$hosts/containers.conf CONTAINERS_STORAGE_CONF=$hosts/sto
 
 # --- the environment -------------------------------------------------------------------------------------------------------
 digest() { cat "$@" | git hash-object --stdin; }
-wanted=$(digest "$root"/requirements/hosts.txt "$root"/requirements/hosts-collections.txt)
+wanted=$(digest "$root"/requirements/hosts.txt)
 if [ "$(cat "$hosts/environment" 2>/dev/null)" != "$wanted" ]; then
     echo "Installing molecule into .cache/hosts/venv (once; log: .cache/log/molecule.log) ..."
-    rm -rf "$hosts/venv" "$hosts/collections" "$hosts/wheel"
+    rm -rf "$hosts/venv"
     {
         "$venv/bin/python" -m venv "$hosts/venv"
         "$hosts/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$root/requirements/hosts.txt"
-        # The whole package would be 547 MB; two of its folders are 2 MB.
-        "$hosts/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$hosts/wheel" -r "$root/requirements/hosts-collections.txt"
-        "$hosts/venv/bin/python" - "$hosts"/wheel/ansible-*.whl "$hosts/collections" <<'EOF'
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith(("ansible_collections/containers/podman/", "ansible_collections/ansible/posix/"))])
-EOF
     } >>"$log" 2>&1 </dev/null || fail "The environment could not be made." "$log" "Read the log; check the network and pip's configuration; then run this again."
-    rm -rf "$hosts/wheel"
     printf '%s\n' "$wanted" >"$hosts/environment"
 fi
 
@@ -102,6 +94,6 @@ wait "$first" || fail "The image of bookworm could not be made." "$log" "$hint"
 wait "$second" || fail "The image of trixie could not be made." "$log" "$hint"
 
 export PATH=$hosts/venv/bin:$PATH
-export ANSIBLE_COLLECTIONS_PATH=$cache/collections:$hosts/collections
-export XDG_CACHE_HOME=$hosts/xdg ANSIBLE_PIPELINING=true
+export ANSIBLE_COLLECTIONS_PATH=$cache/collections
+export ANSIBLE_CONNECTION_PLUGINS=$root/extensions/molecule/shared/connection ANSIBLE_PIPELINING=true XDG_CACHE_HOME=$hosts/xdg
 unset ANSIBLE_INVENTORY
