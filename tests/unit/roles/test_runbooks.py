@@ -22,6 +22,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.day2.codex.plugins.filter.runbook_documents import FilterModule
+from ansible_collections.day2.codex.plugins.filter.schedule_entries import FilterModule as Schedule
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load as load_cassette
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, known_schema, local_form, read_report
@@ -38,6 +39,7 @@ from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import RUNBOO
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = ROOT / "roles/runbooks/files"
 NAMES = sorted(path.name for path in FILES.iterdir())
+entries = Schedule().filters()["schedule_entries"]
 documents = FilterModule().filters()["runbook_documents"]
 
 #: One for each collector, and the usual work.
@@ -150,6 +152,27 @@ def test_the_readme_says_what_it_may_never_do_and_shows_what_works(tmp_path: pat
         if isinstance(said, dict) and "runbooks_settings" in said:
             assert set(said["runbooks_settings"][name]) <= set(SETTINGS)
             _slice(name, **said["runbooks_settings"][name])
+
+
+def test_the_guide_lists_every_runbook_and_says_which_only_read() -> None:
+    text = (ROOT / "docs/docsite/rst/guide_runbooks.rst").read_text("utf-8").split("What there is")[1].split("Install them")[0]
+    listed = re.findall(r"^   \* - ``([a-z-]+)``$", text, re.MULTILINE)
+    assert sorted(listed) == NAMES and set(listed[-3:]) == set(CHANGING) and "All but the last three only read" in text
+    begins = dict(re.findall(r"^   \* - ``([a-z-]+)``\n     - ``([a-z]+)``$", text, re.MULTILINE))
+    for name in NAMES:
+        signal = _json(name, "rehearsal.json")["inputs"].get("signal")
+        assert begins.get(name) == (signal["signal"] if signal else None)
+
+
+def test_the_playbook_of_the_guide_installs_what_there_is() -> None:
+    text = (ROOT / "docs/docsite/rst/guide_runbooks.rst").read_text("utf-8")
+    for block in re.findall(r"^\.\. code-block:: yaml\n   :caption: playbook: .*\n\n((?:(?:    .*)?\n)+)", text, re.MULTILINE):
+        for task in yaml.safe_load(block)[0]["tasks"]:
+            given = task["vars"]
+            if "runbooks_catalogue" in given:
+                assert len(documents(given["runbooks_catalogue"], str(FILES), given["runbooks_settings"])) == 2
+            else:
+                assert [entry["name"] for entry in entries(given["schedule_entries"], host="web1")] == ["certificates", "inbox"]
 
 
 @pytest.mark.parametrize("name", NAMES)
