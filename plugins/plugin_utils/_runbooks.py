@@ -18,6 +18,8 @@ import yaml
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import Slice, parse
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._signals.registry import NAMES as COLLECTORS
+from ansible_collections.day2.codex.plugins.module_utils._signals.rules import parse as parse_rules
 from ansible_collections.day2.codex.plugins.module_utils._workspace.escape import escape
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document, read_text
 
@@ -182,6 +184,38 @@ def skills(paths: t.Sequence[str]) -> list[dict[str, t.Any]]:
             _fail(f"another folder has a skill named {one['name']!r}, too.", path, "Rename one of them, folder and front matter.")
         result.append(one)
     return result
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------------
+
+
+def rules_table(given: t.Any, time_zone: t.Any = None, slices_: t.Any = None) -> dict[str, t.Any]:
+    """The table of rules that a host keeps: ``rules`` (their names), and ``content_b64``, JSON.
+
+    :arg given: The rules, in their order.
+    :arg slices_: The names of the slices that the host will have. A rule for another one is an error. ``None``: not known.
+    :raises CodexOpsError: ``rules_invalid``, naming the place and what to do.
+    """
+    if not isinstance(given, list):
+        _fail("expected a list of rules.", "runbooks_rules", code="rules_invalid")
+    document = {"version": 1, **({"time_zone": time_zone} if time_zone else {}), "rules": given}
+    try:
+        text = json.dumps(document, ensure_ascii=True, allow_nan=False, indent=2) + "\n"
+    except (TypeError, ValueError) as error:
+        _fail(f"a rule cannot be written as JSON: {error}.", "runbooks_rules", "Quote dates and times, and use text as keys.", "rules_invalid")
+    table = parse_rules(text.encode("ascii"), "runbooks_rules")
+    for rule in table.rules:
+        if slices_ is not None and rule.slice not in slices_:
+            known = ", ".join(sorted(slices_)) or "none"
+            _fail(
+                f"the rule {rule.name!r} names the slice {rule.slice!r}, which is not among those that are installed.",
+                table.where(rule, "slice"),
+                f"Known here: {known}. Add it to runbooks_catalogue or runbooks_slices.",
+                "slice_not_found",
+            )
+        if rule.signal not in COLLECTORS:
+            _fail(f"there is no collector {rule.signal!r}.", table.where(rule, "signal"), f"There are: {', '.join(COLLECTORS)}.", "collector_unknown")
+    return {"rules": [rule.name for rule in table.rules], "content_b64": _packed(text.encode("ascii"))}
 
 
 # --- runbooks -------------------------------------------------------------------------------------------------------------

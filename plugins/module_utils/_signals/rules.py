@@ -112,7 +112,16 @@ def load(path: str, owners: t.Collection[int]) -> Table:
     :arg owners: The users to whom the file may belong.
     :raises CodexOpsError: ``rules_missing``, ``rules_unsafe``, ``rules_invalid`` (outcome ``rejected``) or ``newer_state``.
     """
-    said = owned.document(owned.content(path, owners, _KIND), path, _KIND)
+    return parse(owned.content(path, owners, _KIND), path)
+
+
+def parse(data: bytes, path: str) -> Table:
+    """The table in *data*, JSON.
+
+    :arg path: Where it stands, for people.
+    :raises CodexOpsError: ``rules_invalid`` or ``newer_state``.
+    """
+    said = owned.document(data, path, _KIND)
     found: list[Rule] = []
     for number, item in enumerate(said["rules"]):
         rule = _rule(number, item, path)

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.day2.codex.plugins.filter.rules_document import FilterModule as Rules
 from ansible_collections.day2.codex.plugins.filter.runbook_documents import FilterModule
 from ansible_collections.day2.codex.plugins.filter.schedule_entries import FilterModule as Schedule
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load as load_cassette
@@ -40,6 +41,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = ROOT / "roles/runbooks/files"
 NAMES = sorted(path.name for path in FILES.iterdir())
 entries = Schedule().filters()["schedule_entries"]
+table = Rules().filters()["rules_document"]
 documents = FilterModule().filters()["runbook_documents"]
 
 #: One for each collector, and the usual work.
@@ -171,6 +173,7 @@ def test_the_playbook_of_the_guide_installs_what_there_is() -> None:
             given = task["vars"]
             if "runbooks_catalogue" in given:
                 assert len(documents(given["runbooks_catalogue"], str(FILES), given["runbooks_settings"])) == 2
+                assert table(given["runbooks_rules"], None, given["runbooks_catalogue"])["rules"] == ["renewals", "disks"]
             else:
                 assert [entry["name"] for entry in entries(given["schedule_entries"], host="web1")] == ["certificates", "inbox"]
 
@@ -325,6 +328,34 @@ def test_a_runbook_of_ones_own_is_held_against_the_same_form(tmp_path: pathlib.P
     with pytest.raises(AnsibleFilterError, match="hidden characters"):
         documents([str(own)], str(FILES))
     assert load_document(str(own / "slice.yml"))["name"] == "own-report"
+
+
+def test_the_rules_of_the_readme_are_a_table_and_name_slices_that_it_installs(tmp_path: pathlib.Path) -> None:
+    text = (FILES.parent / "README.md").read_text("utf-8")
+    given = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])[0]["roles"][0]["vars"]
+    made = table(given["runbooks_rules"], "Europe/Berlin", given["runbooks_catalogue"])
+    path = tmp_path / "rules.json"
+    path.write_bytes(base64.b64decode(made["content_b64"]))
+    path.chmod(0o644)
+    assert [rule.name for rule in load_rules(str(path), {os.geteuid()}).rules] == made["rules"] == ["caches", "disks"]
+    assert set(given["runbooks_settings"]) <= set(given["runbooks_catalogue"]) <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("rules", "zone", "words"),
+    [
+        ([{"name": "x", "signal": "disk", "slice": "disk-report", "quite": []}], None, r"runbooks_rules: .*rules\[0\].*did you mean 'quiet'"),
+        ([{"name": "x", "signal": "disk", "slice": "other"}], None, r"runbooks_rules at rules\[0\].slice: .*'other'.*Known here: disk-report"),
+        ([{"name": "x", "signal": "disks", "slice": "disk-report"}], None, "there is no collector 'disks'"),
+        ([{"name": "x", "signal": "disk", "slice": "disk-report"}] * 2, None, "Two rules have the name 'x'"),
+        ([], "Mars/Base", "time_zone: .*no time zone"),
+        ({}, None, "expected a list"),
+        ([{"name": float("nan")}], None, "cannot be written as JSON"),
+    ],
+)
+def test_a_wrong_rule_is_refused_on_the_controller(rules: t.Any, zone: str | None, words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words):
+        table(rules, zone, ["disk-report"])
 
 
 def test_the_role_says_in_check_mode_what_it_would_install(tmp_path: pathlib.Path) -> None:
