@@ -25,6 +25,7 @@ import host_command
 import inbox
 import provider
 import redaction
+import ticks
 import trail
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -225,6 +226,7 @@ BENCHES = (
     collectors.logs_against_grep,
     collectors.files_against_find,
     collectors.certificates_against_openssl,
+    ticks.tokens_of_a_thousand_ticks,
 )
 
 
