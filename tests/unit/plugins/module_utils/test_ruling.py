@@ -205,7 +205,9 @@ def test_a_job_that_a_worker_holds_is_left_to_it(host: Host) -> None:
     host.see("space:/srv")
     inbox = host.inbox
     job = inbox.claim("tester", now=host.now)
+    before = len(list(trail.records(host.places.log)))
     assert job is not None and host.see()["failed"] is False
+    assert len(list(trail.records(host.places.log))) == before
     assert inbox.get(job.id).worker == "tester"
     # The same while it is worked on is no second job.
     host.see("space:/srv")

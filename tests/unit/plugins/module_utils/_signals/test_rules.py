@@ -168,8 +168,8 @@ def _taken(table: Table, signal: dict[str, t.Any]) -> dict[str, list[str]]:
 
 def test_a_finding_goes_to_the_first_rule_that_it_fits(tmp_path: pathlib.Path) -> None:
     table = _load(tmp_path, {"status": "critical", "severity": "CRITICAL"}, {"resources": ["/srv", "/srv/*"]}, {"findings": ["inodes:*"]})
-    signal = _signal(_finding("space:/srv/a"), _finding("inodes:/"), _finding("space:/", "CRITICAL"), _finding("space:/var"), _finding("x:/srv", "INFO"))
-    assert _taken(table, signal) == {"r0": ["space:/"], "r1": ["space:/srv/a"], "r2": ["inodes:/"]}
+    signal = _signal(_finding("space:/srv/a"), _finding("inodes:/"), _finding("space:/", "CRITICAL"), _finding("inodes:/srv/b"), _finding("x:/srv", "INFO"))
+    assert _taken(table, signal) == {"r0": ["space:/"], "r1": ["space:/srv/a", "inodes:/srv/b"], "r2": ["inodes:/"]}
 
 
 @pytest.mark.parametrize(
