@@ -86,8 +86,10 @@ def _inbox(places: Places) -> dict[str, int] | None:
     return counts_at(places.inbox, places.owners | {os.geteuid()})
 
 
-def _interrupted(places: Places) -> list[str]:
-    """The runs whose apply was interrupted. The next run on the same workspace puts their files back."""
+def _interrupted(places: Places) -> list[str] | None:
+    """The runs whose apply was interrupted. The next run on the same workspace puts their files back. ``None`` where only root can know."""
+    if places.divided and not places.privileged:
+        return None
     found = []
     with os.scandir(places.backups) as entries:
         for entry in entries:
