@@ -183,8 +183,8 @@ class Places:
     def prepare_engine(self, *, helpers: bool = False) -> None:
         """Make the folders in which engines lie, for everybody to read, and check that nobody else can write or swap one.
 
-        :raises CodexOpsError: ``prefix_not_writable``, ``disk_full`` or ``prefix_unsafe``.
         :arg helpers: That of root's helpers, too.
+        :raises CodexOpsError: ``prefix_not_writable``, ``disk_full`` or ``prefix_unsafe``.
         """
         try:
             if self._walk(self.given, links=True) != self.prefix:

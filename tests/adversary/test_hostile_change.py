@@ -85,7 +85,7 @@ def test_nothing_of_the_agents_is_executed(application: Application, tmp_path: t
             handle.write(trap)
         os.chmod(os.path.join(hooks, name), 0o755)
     with open(os.path.join(application.folder, ".git", "config"), "w", encoding="utf-8") as handle:
-        handle.write(f"[core]\nfsmonitor = touch {mark}\n[filter \"x\"]\nclean = touch {mark}\nsmudge = touch {mark}\n[diff \"x\"]\ntextconv = touch {mark}\n")
+        handle.write(f'[core]\nfsmonitor = touch {mark}\n[filter "x"]\nclean = touch {mark}\nsmudge = touch {mark}\n[diff "x"]\ntextconv = touch {mark}\n')
     with open(os.path.join(application.folder, ".gitattributes"), "w", encoding="utf-8") as handle:
         handle.write("* filter=x diff=x -text\n*.yml -diff\n")
     result = application.run(CORRECT)

@@ -175,8 +175,8 @@ def _looking(parts: t.Any) -> None:
     for name, what in texts.FILTERS:
         part.add_argument(f"--{name}", metavar=name.upper(), help=f"show: {what}")
     part.add_argument("--limit", metavar="NUMBER", type=_whole, default=20, help="show: at most so many, the newest (20)")
-
     part.add_argument("--larger-than", metavar="SIZE", type=size, default=0, help="rotate: only a log larger than this, such as 64M")
+
 
 def parse(argv: t.Sequence[str], prefix: str, home: str | None) -> Asked:
     """What *argv* asks for.

@@ -231,9 +231,7 @@ def _ended(statuses: list[int], complaint: bytes, what: str) -> None:
         raise start.Refused(f"{what}: {complaint.decode('utf-8', 'replace') or 'a process was killed'}.", start.FAILED)
 
 
-def _codex_run(
-    home: str, program: str, install: str, request: dict[str, t.Any], agent: Account, watch: jail.Watch, groups: list[str]
-) -> dict[str, t.Any]:
+def _codex_run(home: str, program: str, install: str, request: dict[str, t.Any], agent: Account, watch: jail.Watch, groups: list[str]) -> dict[str, t.Any]:
     """Run Codex. ``exit_code`` or ``signal``, and ``not_started`` with why. Nothing of it is alive afterwards."""
     layout, workspace = config.Layout(os.path.join(home, "agent")), os.path.join(home, "workspace")
     inside = os.path.join(home, "codex") if install == program else os.path.join(home, "codex", os.path.relpath(program, install))
