@@ -29,11 +29,13 @@ from ansible_collections.day2.codex.plugins.module_utils._contract.document impo
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, known_schema, local_form, read_report
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
 from ansible_collections.day2.codex.plugins.module_utils._gates import defaults
+from ansible_collections.day2.codex.plugins.module_utils._jobs import info
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
 from ansible_collections.day2.codex.plugins.module_utils._options import Options, Order
 from ansible_collections.day2.codex.plugins.module_utils._signals import registry
 from ansible_collections.day2.codex.plugins.module_utils._signals.options import checked
 from ansible_collections.day2.codex.plugins.module_utils._signals.rules import load as load_rules
+from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document
 from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import RUNBOOK, SETTINGS
 
@@ -379,3 +381,34 @@ def test_the_role_says_in_check_mode_what_it_would_install(tmp_path: pathlib.Pat
         assert f"(item={name} ({documents([name], str(FILES), {name: given['runbooks_settings'].get(name, {})})[0]['slice']['sha256']}))" in done.stdout
     assert re.findall(r"\(item=(/var/lib/codex-runbooks\S*)\)", done.stdout) == ["/var/lib/codex-runbooks", "/var/lib/codex-runbooks/disk-report"]
     assert not (tmp_path / "etc").exists()
+
+
+def test_the_week_that_the_readme_reads_becomes_one_job(tmp_path: pathlib.Path) -> None:
+    prefix = tmp_path / "prefix"
+    (prefix / "etc/codex-ops/slices.d").mkdir(parents=True)
+    (prefix / "etc/codex-ops/slices.d/audit-triage.json").write_text(json.dumps(_slice("audit-triage")), "utf-8")
+    denied = [{"command": "cat /etc/shadow", "status": "denied", "reason": "no", "exit_code": None}, {"command": "true", "status": "completed"}]
+    record = {
+        "phase": "outcome", "job_id": None, "run_id": "run-1", "host": "web1", "user": {"name": "ada", "uid": 1000, "via": {}}, "input": {"slice": "inbox"},
+        "command": {"operation": "slice"}, "attempts": denied, "result": {"outcome": "rejected"}, "usage": {}, "approval": None, "rollback": {},
+        "diff": {"sha256": None, "files": [], "added": 0, "removed": 0, "kept": None}, "validation": [],
+    }  # fmt: skip
+    (prefix / "var/log/codex-ops").mkdir(parents=True)
+    trail.append(str(prefix / "var/log/codex-ops/audit.jsonl"), record)
+    text = (FILES / "audit-triage/README.md").read_text("utf-8")
+    tasks = yaml.safe_load(next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "audit_info" in block))
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks, "module_defaults": {"group/day2.codex.codex": {"prefix": str(prefix)}}}]
+    (tmp_path / "collections/ansible_collections/day2").mkdir(parents=True)
+    (tmp_path / "collections/ansible_collections/day2/codex").symlink_to(ROOT)
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays), "utf-8")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
+    command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    for _time in range(2):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    jobs = info(str(prefix), {}, limit=9, history=False)["jobs"]
+    assert [(job["slice"], job["count"]) for job in jobs] == [("audit-triage", 2)]
+    told = jobs[0]["input"]["records"][0]
+    assert (told["user"], told["slice"], told["outcome"]) == ("ada", "inbox", "rejected")
+    assert [attempt["command"] for attempt in told["attempts"]] == ["cat /etc/shadow"]
