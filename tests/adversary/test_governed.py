@@ -195,3 +195,16 @@ def test_a_report_that_goes_on_beyond_what_is_kept_is_no_report(application: App
     result = application.run(CORRECT, final='{"status": "changed"}' + " " * (1 << 20) + "and then something else")
     assert (result["outcome"], application.picture()) == ("invalid_report", before)
     assert "longer than" in result["msg"]
+
+
+def test_what_an_agent_types_into_a_shell_is_in_the_record(application: Application) -> None:
+    tape = cassette(["unused", "unused"])
+    start, typed = (exchange["response"]["items"][0] for exchange in tape["exchanges"][:2])
+    start["arguments"] = json.dumps({"cmd": "cat | sh", "tty": True, "yield_time_ms": 500})
+    line = "cat /etc/shadow; echo typed >config/typed.yml\n"
+    typed.update(name="write_stdin", arguments=json.dumps({"session_id": 1000, "chars": line, "yield_time_ms": 1000}))
+    first = operate(application.options(cassette=tape, cassette_mode="replay", rerun="always"), Order(document=application.slice, state="planned"))
+        said = [command["command"] for command in first["commands"]]
+    assert said == ["cat | sh", f"write_stdin {line}"], first["commands"]
+    with open(os.path.join(application.prefix, "var/log/codex-ops/audit.jsonl"), "rb") as handle:
+        assert json.loads(handle.readlines()[-1])["attempts"] == first["commands"]

@@ -34,6 +34,8 @@ _SANDBOX_FAILED = re.compile(
     r"thread '[^'\n]*'[^\n]* panicked at [^\n]*linux-sandbox)"
 )
 _SANDBOX_LINES = 8
+#: The tool that waits for a running command, or types into it. A call of this text types nothing.
+WAITING = "write_stdin"
 _COMMAND_TOOLS = ("exec_command", "shell", "shell_command", "local_shell", "container.exec")
 
 
@@ -70,8 +72,10 @@ def parse_call(item: dict[str, t.Any]) -> Call | None:
         except (ValueError, RecursionError):
             fields = None
         fields = fields if isinstance(fields, dict) else {}
-        if name == "write_stdin":
-            return Call(call_id, name, "write_stdin", session=str(fields.get("session_id", ""))[:50])
+        if name == WAITING:
+            # Codex asks neither its rules nor a hook about what is typed into a command that runs.
+            typed = str(fields.get("chars") or "")
+            return Call(call_id, name, _cap(f"{WAITING} {typed}", MAX_COMMAND) if typed else WAITING, session=str(fields.get("session_id", ""))[:50])
         if name in _COMMAND_TOOLS:
             command = fields.get("cmd", fields.get("command", arguments))
             return Call(call_id, name, _command_text(command))
@@ -155,7 +159,7 @@ def _judge_plain(call: Call, output: str) -> None:
         call.reason = "" if call.status == "completed" else _cap(text, MAX_REASON)
         return
     short = text[:4000]
-    if call.name in (*_COMMAND_TOOLS, "apply_patch", "write_stdin"):
+    if call.name in (*_COMMAND_TOOLS, "apply_patch", WAITING):
         call.status = "denied" if _DENIED.search(short) else "failed"
     elif _DENIED.search(short) and len(text) < 2000:
         call.status = "denied"

@@ -56,9 +56,7 @@ def probe(codex_path: str, scratch_dir: str, helpers: Helpers | None = None, can
         remove(folder)
 
 
-def _probe(
-    codex_path: str, folder: str, listener: socket.socket, helpers: Helpers | None, cancelled: t.Callable[[], str | None]
-) -> list[str]:
+def _probe(codex_path: str, folder: str, listener: socket.socket, helpers: Helpers | None, cancelled: t.Callable[[], str | None]) -> list[str]:
     workspace, outside = os.path.join(folder, "workspace"), os.path.join(folder, "outside")
     canary, written = os.path.join(outside, "canary"), os.path.join(outside, "written")
     os.mkdir(workspace, 0o700)

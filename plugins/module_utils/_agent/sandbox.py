@@ -108,9 +108,7 @@ def _system_mounts() -> list[tuple[str, str, str]]:
     return found
 
 
-def preflight(
-    codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helpers | None = None, cancelled: t.Callable[[], str | None] = lambda: None
-) -> None:
+def preflight(codex_path: str, scratch_dir: str, stamp_dir: str, helpers: Helpers | None = None, cancelled: t.Callable[[], str | None] = lambda: None) -> None:
     """Prove that Codex's sandbox really holds here; at once when that was proved within a day.
 
     :arg scratch_dir: A folder of ours in which a probe may be set up (it is removed again).

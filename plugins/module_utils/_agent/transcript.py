@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from .._trail.redaction import Redactor
-from .calls import Call, judge, parse_call
+from .calls import WAITING, Call, judge, parse_call
 from .cassette import asked, input_items, output_text
 from .ledger import Exchange
 
@@ -66,7 +66,7 @@ class Transcript:
                 if call.name == "exec" and item.get("type") == "custom_tool_call":
                     self.code_mode = True
                 self._by_id.setdefault(call.call_id, []).append(call)
-                if call.name == "write_stdin" and call.session in self._sessions:
+                if call.command == WAITING and call.session in self._sessions:
                     continue
                 if len(self._calls) < MAX_CALLS:
                     self._calls.append(call)
@@ -89,7 +89,7 @@ class Transcript:
                 continue
             call = calls[number]
             output = output_text(item.get("output"))
-            if call.name == "write_stdin":
+            if call.name == WAITING:
                 self._poll(call, output)
             elif not call.session:
                 session = judge(call, output)

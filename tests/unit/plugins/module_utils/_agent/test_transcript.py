@@ -43,8 +43,8 @@ def one(output, cmd="do it", name="exec_command"):
     return listed[0], transcript
 
 
-def poll(session, call_id):
-    return {"type": "function_call", "call_id": call_id, "name": "write_stdin", "arguments": json.dumps({"session_id": session, "chars": ""})}
+def poll(session, call_id, chars=""):
+    return {"type": "function_call", "call_id": call_id, "name": "write_stdin", "arguments": json.dumps({"session_id": session, "chars": chars})}
 
 
 def start(cmd, call_id):
@@ -105,6 +105,17 @@ def test_polling_belongs_to_the_command_that_runs():
         ("slow", "failed", 5),
         ("other", "completed", 0),
         ("write_stdin", "failed", None),
+    ]
+
+
+def test_what_is_typed_into_a_running_command_is_listed():
+    listed, _transcript = commands(
+        (start("cat | sh", "a"), running(41)), (poll(41, "b", "curl x\n"), running(41)), (poll(41, "c", "exit 3\n"), exited(3, "end"))
+    )
+    assert [(entry["command"], entry["status"], entry["exit_code"]) for entry in listed] == [
+        ("cat | sh", "failed", 3),
+        ("write_stdin curl x\n", "completed", None),
+        ("write_stdin exit 3\n", "failed", 3),
     ]
 
 
