@@ -204,7 +204,7 @@ def test_what_an_agent_types_into_a_shell_is_in_the_record(application: Applicat
     line = "cat /etc/shadow; echo typed >config/typed.yml\n"
     typed.update(name="write_stdin", arguments=json.dumps({"session_id": 1000, "chars": line, "yield_time_ms": 1000}))
     first = operate(application.options(cassette=tape, cassette_mode="replay", rerun="always"), Order(document=application.slice, state="planned"))
-        said = [command["command"] for command in first["commands"]]
+    said = [command["command"] for command in first["commands"]]
     assert said == ["cat | sh", f"write_stdin {line}"], first["commands"]
     with open(os.path.join(application.prefix, "var/log/codex-ops/audit.jsonl"), "rb") as handle:
         assert json.loads(handle.readlines()[-1])["attempts"] == first["commands"]
