@@ -18,7 +18,11 @@ import typing as t
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.day2.codex.plugins.filter.policy_document import policy_document
+from ansible_collections.day2.codex.plugins.filter.schedule_entries import schedule_entries
+from ansible_collections.day2.codex.plugins.filter.signer_lines import signer_lines
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
@@ -77,7 +81,20 @@ def _ansible(tmp_path: pathlib.Path, *arguments: str, **more: str) -> subprocess
 
 def test_every_example_is_of_a_kind_that_is_tested() -> None:
     assert len(GUIDES) >= 5
-    assert {example.kind for example in EXAMPLES} == {"slice", "cassette", "playbook", "form", "script", "command", "config", "signal", "rules", "host"}
+    assert {example.kind for example in EXAMPLES} == {
+        "slice",
+        "cassette",
+        "playbook",
+        "form",
+        "script",
+        "command",
+        "config",
+        "signal",
+        "rules",
+        "host",
+        "inventory",
+        "provision",
+    }
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
 
@@ -114,6 +131,27 @@ def test_a_playbook_example_is_a_playbook_with_known_options(tmp_path: pathlib.P
     assert done.returncode == 0, done.stderr
     for task in [task for play in yaml.safe_load(example.text) for task in play["tasks"]]:
         _hold(task)
+
+
+@pytest.mark.parametrize("example", _of("inventory"))
+def test_an_inventory_example_says_what_the_roles_take(example: Example) -> None:
+    options: dict[str, t.Any] = {}
+    for path in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
+        options.update(yaml.safe_load(path.read_text("utf-8"))["argument_specs"]["main"]["options"])
+    given = yaml.safe_load(example.text)["codex_ops"]["vars"]
+    result = ArgumentSpecValidator({name: options[name] for name in given}).validate(given)
+    assert not result.error_messages, result.error_messages
+    policy_document(given["guardrails_policy"])
+    assert signer_lines(given["guardrails_signers"])
+    assert schedule_entries(given["schedule_entries"], host="web1", folder="/opt", state="/var", interpreter="/usr/bin/python3")
+
+
+@pytest.mark.parametrize("example", _of("provision"))
+def test_a_command_that_provisions_is_one(tmp_path: pathlib.Path, example: Example) -> None:
+    (tmp_path / "inventory.yml").write_text("codex_ops: {hosts: {web1: {}}}\n", "utf-8")
+    words = example.text.split()
+    done = _ansible(tmp_path, "--syntax-check", *words[1:])
+    assert words[0] == "ansible-playbook" and done.returncode == 0, done.stderr
 
 
 def _documentation(module: str) -> dict[str, t.Any]:
