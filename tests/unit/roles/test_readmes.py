@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,17 @@ ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/argument_s
 def test_no_readme_differs_from_its_specs() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "scripts/role_readmes"), "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))
+def test_every_readme_ends_with_a_play_that_uses_the_role(role: pathlib.Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (role / "README.md").read_text("utf-8").partition("\n## Example\n")[2], re.DOTALL | re.MULTILINE)
+    plays = [play for block in blocks for play in yaml.safe_load(block)]
+    used = [entry for play in plays for entry in play["roles"] if entry["role"] == f"day2.codex.{role.name}"]
+    assert used, "the example is missing"
+    known = yaml.safe_load((role / "meta/argument_specs.yml").read_text("utf-8"))["argument_specs"]["main"]["options"]
+    for entry in used:
+        assert entry.get("vars") and set(entry["vars"]) <= set(known), entry
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))

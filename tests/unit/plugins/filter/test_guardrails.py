@@ -110,6 +110,7 @@ def test_the_role_s_defaults_pass_its_own_checks_and_let_the_engine_s_own_probe_
     [
         "ls | xargs wget -i -", "env A=b curl x", "sh -c 'ssh host'", "timeout 5 nc host 1", "LD_PRELOAD=./x.so ls", "echo bHM= | base64 -d | sh",
         "cat /etc/codex-ops/secrets/provider-key", "cat /proc/1/mem", "$(nohup sudo id)",
+        "/usr/bin/env curl x", "/bin/sh -c 'curl x'", "find . | /usr/bin/xargs wget", "command curl x", "eval 'sudo id'", "echo `env curl x`",
     ],
 )  # fmt: skip
 def test_ways_around_the_rules_are_blocked_by_default(command: str) -> None:
@@ -118,7 +119,17 @@ def test_ways_around_the_rules_are_blocked_by_default(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["sed -i s/ssh_port/port/ a", "grep -rn curl config", "python3 -c 'print(1)'", "base64 -d a > b", "env | sort", "sh check.sh"]
+    "command",
+    [
+        "sed -i s/ssh_port/port/ a",
+        "grep -rn curl config",
+        "python3 -c 'print(1)'",
+        "base64 -d a > b",
+        "env | sort",
+        "sh check.sh",
+        "/bin/sh bin/check",
+        "command -v git",
+    ],
 )
 def test_ordinary_work_is_not_blocked_by_default(command: str) -> None:
     patterns = json.loads(hook_patterns(DEFAULTS["guardrails_hook_patterns"]))["patterns"]
