@@ -28,6 +28,8 @@ WORDS = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *"
 KEYS = {"name", "when", "run", "timeout", "lock", "delay", "ok", "helpers"}
 #: The engine's command, and those of its exit statuses that are no failure: done, and waiting for an approval.
 ENGINE, ENGINE_OK = "/opt/codex-ops/bin/codex-ops", (0, 3)
+#: Where the program keeps locks and results unless it is told.
+STATE = "/var/lib/codex-ops/schedule"
 #: The status by which flock says that somebody else has the lock.
 TAKEN = 213
 #: cron cuts a longer command.
@@ -199,6 +201,7 @@ def _entry(entry: dict[str, t.Any], where: str, host: str, folder: str, state: s
     head = [python, "-I", f"{folder}/scheduled.py", "--name", name, "--when", " ".join(_fields(found)), "--timeout", str(timeout)]
     head += ["--ok", ",".join(map(str, sorted(set(good))))]
     tail = ["--", "/usr/bin/flock", "-n", "-E", str(TAKEN), lock, "/usr/bin/timeout", "--kill-after=10", str(timeout), *argv]
+    head += [] if state == STATE else ["--state", state]
     delay = spread(f"{host} {name}", most)
     head += ["--delay", str(delay)] if delay else []
     line = shlex.join([*head, *tail]).replace("%", r"\%")

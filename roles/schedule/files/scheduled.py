@@ -8,7 +8,7 @@ What the entry says goes to the journal line by line, as codex-ops-NAME. How it 
 standard output, which cron sends by mail. A run that does not get the lock is passed over, one that lasts too long is ended, and whatever it leaves
 behind is ended too; runs that should have been since the last one are counted.
 
-usage: scheduled.py --name NAME --when "M H D M W" --timeout S --ok 0,3 [--delay S] [--missed] [--unit] -- COMMAND...
+usage: scheduled.py --name NAME --when "M H D M W" --timeout S --ok 0,3 [--delay S] [--state FOLDER] [--missed] [--unit] -- COMMAND...
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Entry(t.NamedTuple):
     timeout: int
     ok: frozenset[int]
     delay: int
+    state: pathlib.Path
     missed: bool
     unit: bool
     argv: list[str]
@@ -65,6 +66,7 @@ def parsed(argv: t.Sequence[str]) -> Entry:
     parser.add_argument("--timeout", type=int, required=True)
     parser.add_argument("--ok", default="0")
     parser.add_argument("--delay", type=int, default=0)
+    parser.add_argument("--state", type=pathlib.Path, default=STATE)
     parser.add_argument("--missed", action="store_true")
     parser.add_argument("--unit", action="store_true")
     parser.add_argument("argv", nargs="+")
@@ -75,7 +77,8 @@ def parsed(argv: t.Sequence[str]) -> Entry:
         parser.error("--when has five fields")
     when = tuple(frozenset(range(*span)) if word == "*" else frozenset(map(int, word.split(","))) for word, span in zip(words, full))
     either = words[2] != "*" and words[4] != "*"
-    return Entry(given.name, when, either, given.timeout, frozenset(map(int, given.ok.split(","))), given.delay, given.missed, given.unit, given.argv)
+    ok = frozenset(map(int, given.ok.split(",")))
+    return Entry(given.name, when, either, given.timeout, ok, given.delay, given.state, given.missed, given.unit, given.argv)
 
 
 def due(entry: Entry, after: datetime.datetime, until: datetime.datetime) -> list[datetime.datetime]:
@@ -117,7 +120,7 @@ class Journal:
 def kept(entry: Entry) -> tuple[dict[str, t.Any], datetime.datetime | None]:
     """What is known of the last run, and since when the schedule was kept."""
     try:
-        known = json.loads((STATE / f"{entry.name}.json").read_text("utf-8"))
+        known = json.loads((entry.state / f"{entry.name}.json").read_text("utf-8"))
         return known, datetime.datetime.fromtimestamp(float(known["handled"]))
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -128,8 +131,8 @@ def kept(entry: Entry) -> tuple[dict[str, t.Any], datetime.datetime | None]:
 
 def keep(entry: Entry, known: dict[str, t.Any], journal: Journal) -> None:
     """Write down what is known, all of it or nothing."""
-    path = STATE / f"{entry.name}.json"
-    beside = STATE / f".{entry.name}.{os.getpid()}"
+    path = entry.state / f"{entry.name}.json"
+    beside = entry.state / f".{entry.name}.{os.getpid()}"
     try:
         beside.write_text(json.dumps(known, sort_keys=True) + "\n", "utf-8")
         beside.replace(path)

@@ -118,6 +118,12 @@ def test_results_that_cannot_be_kept_do_not_stop_the_run(
     assert "cannot be written" in capfd.readouterr().err
 
 
+def test_another_folder_of_results_is_used_when_it_is_told(scheduled: types.ModuleType, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "other").mkdir()
+    assert run(scheduled, tmp_path, "/bin/true", more=["--state", str(tmp_path / "other")]) == 0
+    assert kept(tmp_path / "other")["result"] == "ok" and not (tmp_path / "entry.json").exists()
+
+
 def test_it_needs_nothing_newer_than_python_3_9() -> None:
     import ast
 

@@ -118,3 +118,9 @@ def test_systemd_is_told_the_same_days_as_cron() -> None:
             elapses = min(line.split()[3] for text in said for line in text.splitlines() if "Next elapse" in line)
             if coming is not None:
                 assert elapses == str(coming), (when, after)
+
+
+def test_the_program_is_told_where_results_lie_unless_that_is_the_usual_place() -> None:
+    assert "--state" not in one()["cron_command"]
+    other = entries([GOOD], host="web1", state="/var/lib/codex-ops-schedule")[0]
+    assert " --state /var/lib/codex-ops-schedule " in other["cron_command"] and "/var/lib/codex-ops-schedule/inbox.lock" in other["unit_command"]
