@@ -24,7 +24,7 @@ from ._places import Places
 class _Switching:
     """One change of the kill switch and its records."""
 
-    def __init__(self, options: Options, state: str, reason: str) -> None:
+    def __init__(self, options: Options, state: str, reason: str, only_reason: str | None = None) -> None:
         from . import _record  # pylint: disable=import-outside-toplevel
         from ._secrets import known_secrets  # pylint: disable=import-outside-toplevel
         from ._trail.redaction import Redactor  # pylint: disable=import-outside-toplevel
@@ -33,6 +33,7 @@ class _Switching:
         self.options = options
         self.places = Places(options.prefix)
         self.state = state
+        self.only_reason = only_reason
         self._known = known_secrets(self.places)
         self.reason = Redactor(self._known).text(reason)
         self.by = ", ".join(_record.names())
@@ -67,13 +68,18 @@ class _Switching:
         """Do what was asked for, or in check mode only say whether that would change anything."""
         path = self.places.kill_switch
         wanted = self.state == "engaged"
-        if self.options.check or wanted == before.engaged:
-            return wanted != before.engaged
+        changes = wanted != before.engaged or (wanted and kill_switch.gives_way(before, self.reason))
+        if not wanted and self.only_reason is not None and before.reason != self.only_reason:
+            return False
+        if self.options.check or not changes:
+            return changes
         if wanted:
             self._only_in_safe_places()
             # Under / the folder is everybody's to enter, since the switch binds all users of the host.
             return kill_switch.engage(path, self.reason, self.by, self.since, folder_mode=0o700 if self.places.own else 0o755)
         self.record("intent", {"msg": "kill_switch"})
+        if self.only_reason is not None and kill_switch.state([path]).reason != self.only_reason:
+            return False
         return kill_switch.release(path)
 
     def _only_in_safe_places(self) -> None:
@@ -102,6 +108,9 @@ def _message(one: _Switching, changed: bool, now: Switch) -> str:
     own = f"The kill switch {one.places.kill_switch}"
     if now.engaged and now.path != one.places.kill_switch:
         return f"{own} {would} released, but work stays stopped. {now.sentence()}"
+    if now.engaged:
+        # Released is only what has a certain reason.
+        return now.sentence()
     return f"{own} {would} released: work may go on." if changed else "The kill switch is released."
 
 
@@ -109,18 +118,19 @@ def _line(found: Switch) -> str:
     return found.sentence() if found.engaged else "The kill switch is released."
 
 
-def switch(options: Options, *, state: str, reason: str = "") -> dict[str, t.Any]:
+def switch(options: Options, *, state: str, reason: str = "", only_reason: str | None = None) -> dict[str, t.Any]:
     """Engage or release the kill switch of the prefix.
 
     :arg state: ``engaged`` or ``released``.
-    :arg reason: Why, for people. An engaged switch keeps its first reason.
+    :arg reason: Why, for people. An engaged switch keeps its first reason, unless that is the failed self-test of the role guardrails.
+    :arg only_reason: Release only a switch that has this reason.
     :returns: ``changed``, ``outcome`` (``completed``), ``engaged`` and ``path``, ``reason``, ``by``, ``since`` of what stops work now
         (a host's own switch stops work under every prefix), ``msg``, ``audit``, ``patch`` and, where there are any, ``warnings``.
     :raises CodexOpsError: it could not be switched, or its release could not be recorded; it is as it was.
     """
     from ._shown import readable  # pylint: disable=import-outside-toplevel
 
-    one = _Switching(options, state, reason)
+    one = _Switching(options, state, reason, only_reason)
     before = kill_switch.state([one.places.kill_switch])
     changed = one.change(before)
     now = one.after(before, changed)

@@ -24,9 +24,17 @@ options:
       - engaged
       - released
   reason:
-    description: Why, for people. A switch that is engaged already keeps its first reason.
+    description:
+      - Why, for people. A switch that is engaged already keeps its first reason.
+      - The only reason that gives way is the one of the role C(day2.codex.guardrails) after a failed self-test, since a later run of that role releases the
+        switch.
     type: str
     default: ''
+  only_reason:
+    description:
+      - Release only a switch that has this reason, and leave every other as it is.
+      - It says nothing where O(state=engaged).
+    type: str
   prefix:
     description:
       - The folder under which everything of the collection lies on the host.
@@ -158,13 +166,15 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "required": True, "choices": ["engaged", "released"]},
             "reason": {"type": "str", "default": ""},
+            "only_reason": {"type": "str"},
             "prefix": {"type": "path", "default": "/"},
         },
         supports_check_mode=True,
     )
     params = module.params
     try:
-        result = switch(Options(prefix=params["prefix"], check=module.check_mode, ansible=True), state=params["state"], reason=params["reason"])
+        options = Options(prefix=params["prefix"], check=module.check_mode, ansible=True)
+        result = switch(options, state=params["state"], reason=params["reason"], only_reason=params["only_reason"])
     except CodexOpsError as error:
         module.fail_json(msg=str(error), code=error.code)
     module.exit_json(**finished(result, diff=module._diff))

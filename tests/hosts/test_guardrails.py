@@ -144,6 +144,8 @@ def test_the_self_test_tries_what_the_guardrails_promise(guarded: Host, user: st
         ("chmod 0644 /etc/codex-ops/secrets/provider-key", "secrets", "everybody may use"),
         ("chown -R codex-agent /etc/codex-ops/secrets", "secrets", "codex-agent could open"),
         ("echo 'codex-agent ALL=(root) NOPASSWD: /usr/bin/true' >/etc/sudoers.d/mistake", "sudo", "may use sudo"),
+        ("echo 'codex-agent ALL=(root) NOPASSWD: /usr/bin/cat /etc/hostname' >/etc/sudoers.d/mistake", "sudo", "may use sudo"),
+        ("echo '%codex-agent ALL=(codex-ops) /usr/bin/id' >/etc/sudoers.d/mistake", "sudo", "may use sudo"),
         ("echo x >/etc/codex-ops/guardrails.json", "guardrails", "not a list"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -24,7 +25,7 @@ _MOST = 200
 
 
 class Tried(t.NamedTuple):
-    """What was found: how much was closed, what was not, and whether sudo did what it was asked."""
+    """What was found: how much was closed, what was not, and whether sudo lets it do anything at all."""
 
     closed: int
     read: tuple[str, ...]
@@ -47,6 +48,7 @@ def tried(places: Places) -> Tried | None:
     if agent is None:
         return None
     paths = secrets(places)
+    sudo = _sudo()
     with contextlib.ExitStack() as held:
         listeners = []
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -55,7 +57,7 @@ def tried(places: Places) -> Tried | None:
                 listeners.append(held.enter_context(socket.create_server((address, 0), family=family)))
         addresses = [(listener.family, listener.getsockname()[:2]) for listener in listeners]
         found = _in_a_child(agent, lambda: _attempts(paths, addresses))
-    return Tried(len(paths) - len(found["read"]), tuple(found["read"]), tuple(found["reached"]), bool(found["sudo"]))
+    return Tried(len(paths) - len(found["read"]), tuple(found["read"]), tuple(found["reached"]), sudo)
 
 
 def _attempts(paths: t.Sequence[str], addresses: t.Sequence[tuple[int, t.Any]]) -> dict[str, t.Any]:
@@ -71,16 +73,20 @@ def _attempts(paths: t.Sequence[str], addresses: t.Sequence[tuple[int, t.Any]]) 
             client.settimeout(2)
             client.connect(address)
             reached.append(address[0])
-    return {"read": read, "reached": reached, "sudo": _sudo()}
+    return {"read": read, "reached": reached}
 
 
 def _sudo() -> bool:
+    """Whether sudo lets the agent do anything. Asked as root; whatever is not a clear no is a yes."""
+    argv = ["sudo", "-n", "-l", "-U", AGENT]
     try:
-        argv = ["sudo", "-n", "true"]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"})
-    except (OSError, subprocess.TimeoutExpired):
+        clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False, cwd="/", env=clean)
+    except FileNotFoundError:
         return False
-    return done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    return not re.match(rb"User %s is not allowed to run sudo on [^\n]*\n?\Z" % AGENT.encode(), done.stdout)
 
 
 def _in_a_child(agent: Account, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:

@@ -138,7 +138,7 @@ class Guards:
         if not self._places.divided:
             return WARN, _not_divided()
         if self._seen is not None and self._seen.sudo:
-            return BAD, f"{AGENT} may use sudo: remove what lets it from /etc/sudoers and /etc/sudoers.d"
+            return BAD, f"{AGENT} may use sudo (look: sudo -l -U {AGENT}): remove what lets it from /etc/sudoers and /etc/sudoers.d"
         if not self._engaged and self._tried[_USE_SUDO]["status"] == "completed":
             return BAD, "an agent's command could use sudo"
         if self._seen is None and self._engaged:

@@ -25,6 +25,8 @@ MAX_FILE = 65536
 MAX_TEXT = 1000
 # Line breaks and whatever a screen would obey or hide.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
+#: The reason of a switch that the role day2.codex.guardrails engaged after a failed self-test, and releases again by itself.
+UNTIL_FIT = "The self-test of the role day2.codex.guardrails failed. Repair this host and run the role again."
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -135,37 +137,73 @@ def _sync(folder: str) -> None:
             os.close(handle)
 
 
+def gives_way(found: Switch, reason: str) -> bool:
+    """Whether *found* was engaged by the self-test alone, and somebody with a *reason* of their own takes its place."""
+    return found.engaged and found.reason == UNTIL_FIT and _plain(reason) != UNTIL_FIT
+
+
 def engage(path: str, reason: str, by: str, since: str, folder_mode: int = 0o755) -> bool:
-    """Engage the switch at *path*. An engaged one stays as it is, with its first reason.
+    """Engage the switch at *path*. An engaged one stays as it is, with its first reason, unless that is ``UNTIL_FIT``.
 
     The empty file comes first: from then on all work stops, even if the disk is too full for the reason.
 
     :arg since: The time, as people and records write it.
     :arg folder_mode: Of folders that have to be made. A host's users must be able to enter: they cannot work past a switch that they cannot see.
-    :returns: Whether it was released before.
-    :raises CodexOpsError: ``kill_switch_unwritable`` or ``disk_full``: it is not engaged.
+    :returns: Whether it was released before, or now has another reason.
+    :raises CodexOpsError: ``kill_switch_unwritable`` or ``disk_full``: it is not engaged, or only until the host is fit.
     """
+    content = json.dumps({"reason": _plain(reason), "by": _plain(by), "since": _plain(since)}, ensure_ascii=True).encode("ascii") + b"\n"
     if not _nothing_there(path)[0]:
-        return False
+        return _take_over(path, reason, content)
     folder = os.path.dirname(path)
     try:
         _make(folder, folder_mode)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except FileExistsError:
-        return False
+        return _take_over(path, reason, content)
     except OSError as error:
         raise _cannot(path, "engaged", error) from None
-    try:
-        with contextlib.suppress(OSError):
-            # Everybody whom it stops may read why, whatever the umask says.
-            os.fchmod(handle, 0o644)
-            text = json.dumps({"reason": _plain(reason), "by": _plain(by), "since": _plain(since)}, ensure_ascii=True)
-            os.write(handle, text.encode("ascii") + b"\n")
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):
+        _fill(handle, content)
     _sync(folder)
     return True
+
+
+def _fill(handle: int, content: bytes) -> None:
+    """Write *content*, which everybody whom it stops may read, whatever the umask says. Closes *handle*."""
+    try:
+        os.fchmod(handle, 0o644)
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _take_over(path: str, reason: str, content: bytes) -> bool:
+    """Put *content* in the place of what the self-test wrote, if that is all there is. At no time is the switch released."""
+    if not gives_way(state([path]), reason):
+        return False
+    fresh = path + ".new"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+        _fill(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), content)
+        os.replace(fresh, path)
+    except OSError as error:
+        # Of two at once the other one's reason may be there by now. Else: without any reason it is not the self-test's either, and that takes no room.
+        if gives_way(state([path]), reason):
+            _emptied(path, error)
+        with contextlib.suppress(OSError):
+            os.unlink(fresh)
+    _sync(os.path.dirname(path))
+    return True
+
+
+def _emptied(path: str, why: OSError) -> None:
+    try:
+        os.truncate(path, 0)
+    except OSError:
+        raise _cannot(path, "kept engaged beyond the next self-test", why) from None
 
 
 def _make(folder: str, mode: int) -> None:

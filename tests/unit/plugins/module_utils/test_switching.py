@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils import _places
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._gates.kill_switch import UNTIL_FIT
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
 from ansible_collections.day2.codex.plugins.module_utils._switching import switch
 
@@ -51,6 +52,21 @@ def test_engaging_and_releasing_change_once_and_are_recorded(prefix: pathlib.Pat
     ]
     assert first["audit"] == {"seq": 1, "hash": records[0]["hash"], "first": records[0]["hash"]} and released["audit"]["seq"] == 4
     assert records[0]["command"]["operation"] == "kill_switch" and records[0]["input"]["reason"] == "Incident 4711"
+
+
+def test_a_switch_of_the_self_test_is_released_by_its_reason_only_and_a_person_s_takes_its_place(prefix: pathlib.Path) -> None:
+    def _released() -> dict[str, t.Any]:
+        return switch(Options(prefix=str(prefix)), state="released", only_reason=UNTIL_FIT)
+
+    _switch(prefix, "engaged", UNTIL_FIT)
+    assert _released()["changed"] and not _released()["changed"]
+    _switch(prefix, "engaged", UNTIL_FIT)
+    assert _switch(prefix, "engaged", "Incident 4711", check=True)["changed"]
+    taken, again = _switch(prefix, "engaged", "Incident 4711"), _switch(prefix, "engaged", "Incident 4711")
+    assert (taken["changed"], taken["reason"], again["changed"]) == (True, "Incident 4711", False)
+    kept = _released()
+    assert (kept["changed"], kept["engaged"], kept["reason"]) == (False, True, "Incident 4711") and "Incident 4711" in kept["msg"]
+    assert (prefix / "etc/codex-ops/disabled").exists()
 
 
 def test_check_mode_says_what_would_be_and_leaves_it(prefix: pathlib.Path) -> None:

@@ -17,9 +17,10 @@ import time
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
-from ansible_collections.day2.codex.plugins.module_utils._gates.kill_switch import Switch, engage, engaged_reason, release, state
+from ansible_collections.day2.codex.plugins.module_utils._gates.kill_switch import UNTIL_FIT, Switch, engage, engaged_reason, release, state
 
 SINCE = "2026-01-15T03:15:04+00:00"
 
@@ -47,6 +48,23 @@ def test_an_engaged_switch_keeps_its_first_reason(path: pathlib.Path) -> None:
     assert engage(str(path), "first", "a", SINCE)
     assert not engage(str(path), "second", "b", SINCE)
     assert state([str(path)]).reason == "first"
+
+
+def test_whoever_engages_takes_the_place_of_the_self_test_which_takes_nobody_s(path: pathlib.Path) -> None:
+    assert engage(str(path), UNTIL_FIT, "role", SINCE) and not engage(str(path), UNTIL_FIT, "role", SINCE)
+    assert engage(str(path), "Incident 4711", "alice", SINCE)
+    assert state([str(path)]) == Switch(True, str(path), "Incident 4711", "alice", SINCE)
+    assert not engage(str(path), UNTIL_FIT, "role", SINCE) and state([str(path)]).reason == "Incident 4711"
+    release(str(path))
+    engage(str(path), UNTIL_FIT, "role", SINCE)
+    path.with_name("disabled.new").touch()
+    assert engage(str(path), "", "alice", SINCE) and state([str(path)]) == Switch(True, str(path), "", "alice", SINCE)
+    assert os.listdir(path.parent) == ["disabled"] and stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_the_role_s_reason_is_the_one_that_gives_way() -> None:
+    role = pathlib.Path(__file__).resolve().parents[5] / "roles/guardrails/vars/main.yml"
+    assert yaml.safe_load(role.read_text("utf-8"))["__guardrails_reason"] == UNTIL_FIT
 
 
 def test_releasing_twice_changes_something_once(path: pathlib.Path) -> None:
@@ -157,8 +175,11 @@ def test_everybody_may_read_why_whatever_the_umask(tmp_path: pathlib.Path, mask:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755 and state([str(path)]).reason == "why"
 
 
-def test_it_is_engaged_although_there_is_no_room_for_the_reason(path: pathlib.Path) -> None:
+@pytest.mark.parametrize("before", ["", UNTIL_FIT])
+def test_it_is_engaged_although_there_is_no_room_for_the_reason(path: pathlib.Path, before: str) -> None:
     """A file size limit of nothing: the file can be made, and nothing can be written into it."""
+    if before:
+        engage(str(path), before, "role", SINCE)
     child = os.fork()
     if child == 0:
         status = 1
@@ -171,7 +192,7 @@ def test_it_is_engaged_although_there_is_no_room_for_the_reason(path: pathlib.Pa
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert state([str(path)]) == Switch(True, str(path))
+    assert state([str(path)]) == Switch(True, str(path)) and os.listdir(path.parent) == ["disabled"]
 
 
 def test_what_cannot_be_switched_says_so_and_what_to_do(path: pathlib.Path) -> None:
