@@ -17,15 +17,17 @@ from ansible_collections.day2.codex.plugins.plugin_utils._sudo import commands, 
 _DEPTH = 4
 
 
-def sudo_commands(given: t.Any, as_file: bool = False) -> list[dict[str, t.Any]] | str:
+def sudo_commands(given: t.Any, as_file: bool = False, real: t.Any = None) -> list[dict[str, t.Any]] | str:
     """*given*, held against what sudoers may grant.
 
     :arg as_file: Return the text of a file for /etc/sudoers.d instead.
+    :arg real: Where the programs' links lead on the host, by the path of each.
     :raises AnsibleFilterError: naming the command, the reason with its code, and what to do.
     """
     try:
         wanted = plain(given, _DEPTH)
-        return sudoers(wanted) if as_file else commands(wanted)
+        links = {str(path): str(leads) for path, leads in dict(plain(real or {}, _DEPTH)).items()}
+        return sudoers(wanted, links) if as_file else commands(wanted, links)
     except CodexOpsError as error:
         raise AnsibleFilterError(f"day2.codex.sudo_commands: {error} [{error.code}]") from None
 

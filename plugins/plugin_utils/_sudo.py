@@ -4,8 +4,11 @@
 
 """Commands that codex-ops may run by sudo: what is refused, with the reason, and the file of /etc/sudoers.d. PRIVATE.
 
-A line of sudoers grants exactly what it says only when the program can do nothing but that. So each command is concrete, word
-by word, and a program that runs what it is told or given, or writes it, is not taken at all.
+A line of sudoers grants exactly what it says only when the program can do nothing but that. So each command is concrete, and a
+program that is known to run what it is told or given, or to write it, is not taken at all. The list of those helps; it cannot be complete.
+
+sudo holds the arguments against the line as one text, joined by blanks: ``purge a b`` also grants ``purge "a b"``. The words of a line
+hold no blanks themselves, but the program must not take a word with a blank in it for something else.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ _WILD = re.compile(r"[*?\[\]{}^$]|\\")
 _ESCAPED = re.compile(r"[,:=]")
 # What distributions put before and behind a name: a platform, a version, a variant.
 _PLATFORM = re.compile(r"[a-z0-9_]+-linux-(?:gnu|musl)[a-z0-9_]*-")
+_BEHIND = re.compile(r"-[a-z0-9_]+-linux-(?:gnu|musl)[a-z0-9_]*\Z")
 _VARIANT = re.compile(r"(?:[-.]?(?:[0-9][0-9.]*|static|tiny|basic|nox|gtk3?|gnome|athena|dynamic|traditional|openbsd|real|dbg))+\Z")
 
 #: What is never taken, by code: why, and the programs by the name under which every distribution has them.
@@ -33,17 +37,18 @@ REFUSED: dict[str, tuple[str, str]] = {
     "sudo_shell": (
         "it is a shell, which runs whatever it is told",
         "sh bash dash zsh ksh ksh93 mksh lksh oksh pdksh csh tcsh fish ash busybox toybox rbash rksh rzsh yash posh elvish xonsh nu nush pwsh sash "
-        "screen tmux byobu dtach abduco script scriptreplay expect mc git-shell lxsh rc es osh ysh",
+        "sulogin screen tmux byobu dtach abduco script scriptreplay expect mc git-shell lxsh rc es osh ysh",
     ),
     "sudo_editor": (
         "it is an editor, which writes any file and opens a shell",
         "vi vim nvim view vimdiff rvim rview ex gvim nano rnano pico emacs emacsclient ed red joe jed jmacs jpico jstar rjoe micro mcedit ne nvi "
-        "elvis vis kak kakoune hx helix editor sensible-editor select-editor sudoedit visudo vipw zile mg tilde edit code gedit kate vimtutor crontab",
+        "vipe elvis vis kak kakoune hx helix editor sensible-editor select-editor sudoedit visudo vipw zile mg tilde edit code gedit kate vimtutor crontab",
     ),
     "sudo_pager": (
         "it is a pager, which opens a shell",
         "less more most pg lessfile lesspipe pager sensible-pager man mandb info pinfo zless zmore bzless bzmore xzless xzmore bat batcat w3m lynx "
-        "links elinks pydoc perldoc bpftool",
+        "links elinks pydoc perldoc bpftool top htop atop btop nmtui sensible-browser www-browser x-www-browser apachectl apache2ctl service "
+        "systemd-cgls systemd-delta userdbctl portablectl dmesg homectl busctl oomctl",
     ),
     "sudo_interpreter": (
         "it is an interpreter, which runs whatever it is told",
@@ -55,12 +60,14 @@ REFUSED: dict[str, tuple[str, str]] = {
     "sudo_runs_others": (
         "it runs other programs, whichever it is told",
         "env xargs find fd fdfind nice ionice nohup setsid timeout time stdbuf watch parallel taskset numactl chrt flock chroot unshare nsenter "
+        "login sg newgrp openvt gosu su-exec chpst setuidgid setlock envdir envuidgid runcon aa-exec tini dumb-init chronic pee ts wg-quick k3s k0s "
+        "minikube podman-compose docker-compose podman-remote slogin autossh ssh-copy-id sshfs ssh-import-id "
         "setpriv runuser su sudo doas pkexec run0 capsh start-stop-daemon daemon systemd-run systemd-nspawn systemd-inhibit systemd-cat machinectl at "
         "batch atd run-parts make gmake cmake ninja rake ant mvn gradle strace ltrace perf valgrind ld.so ld-linux.so ld-linux-x86-64.so hping3 socat "
         "nc ncat netcat telnet ssh sshpass scp sftp rsync ftp lftp tftp curl wget aria2c mosh rsh rlogin docker podman nerdctl ctr crictl runc crun "
         "buildah kubectl oc helm lxc lxc-attach incus virsh qemu qemu-system-x86_64 vagrant terraform git hg svn cvs bzr fossil apt apt-get aptitude "
         "dpkg dnf yum rpm zypper microdnf snap flatpak pip pip3 pipx npm npx yarn pnpm gem bundle composer cpan conda uv poetry tcpdump tshark "
-        "dumpcap wireshark nmap zip ssh-agent ssh-add ssh-keygen openvpn busctl gdbus dbus-send cron crond anacron exim4 sendmail mail mailx mutt "
+        "dumpcap wireshark nmap zip ssh-agent ssh-add ssh-keygen openvpn gdbus dbus-send cron crond anacron exim4 sendmail mail mailx mutt "
         "crash cpio pax tar bsdtar star unzip 7z 7za 7zr rar unrar catchsegv choom cpulimit softlimit unbuffer xterm xvfb-run dbus-run-session "
         "dbus-launch prlimit linux32 linux64 setarch i386 x86_64 faketime fakeroot proot bwrap firejail eatmydata update-alternatives whiptail dialog",
     ),
@@ -68,7 +75,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         "it writes files or changes rights, so what it is given becomes root's",
         "cp mv dd tee install ln link rm unlink shred truncate chmod chown chgrp chattr setfacl setcap mknod mkfifo mount umount losetup swapon patch "
         "sponge rename rename.ul mkfs mke2fs fsck debugfs xfs_db btrfs parted fdisk sfdisk passwd chpasswd chsh chfn useradd usermod userdel groupadd "
-        "groupmod groupdel gpasswd newusers adduser addgroup deluser delgroup pwconv chage insmod modprobe rmmod kmod kexec iptables-restore "
+        "groupmod groupdel gpasswd newusers adduser addgroup deluser delgroup pwconv chage insmod modprobe rmmod kmod kexec "
         "debconf-set-selections update-initramfs systemd-tmpfiles systemd-sysusers dump restore xfsdump xfsrestore mt genisoimage xorriso mkisofs",
     ),
 }
@@ -76,18 +83,25 @@ _WHY = {name: (code, why) for code, (why, names) in REFUSED.items() for name in 
 #: What systemctl does without a pager, an editor or another program of the caller's choice.
 _SYSTEMCTL = "start stop restart reload try-restart reload-or-restart try-reload-or-restart is-active is-enabled is-failed reset-failed".split()
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:-]*")
+#: Words by which programs read commands from standard input, or ask for them.
+_ASKS = {"-", "-i", "--interactive", "-batch", "--batch", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
+#: What codex-ops can write, so that a program must not read it as root.
+_WRITABLE = re.compile(
+    r"(?:^|^-[A-Za-z]|[=:,@])/(?:var/lib/codex-ops(?:-schedule)?|(?:var/)?run/lock/codex-ops|var/lock/codex-ops|run/user|var/tmp|tmp|dev/shm)(?![A-Za-z0-9_.+-])"
+)
 
 
 def _refused(where: str, message: str, code: str, hint: str) -> CodexOpsError:
     return CodexOpsError(message, code=code, outcome="rejected", where=where, hint=hint)
 
 
-def commands(given: t.Any) -> list[dict[str, t.Any]]:
+def commands(given: t.Any, real: t.Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:
     """*given* as a list of ``{"argv": [words], "run_as": user, "line": what stands behind ALL= in sudoers}``.
 
     :arg given: A list of commands, each a list of words, or a dictionary with ``argv`` and ``run_as``.
+    :arg real: Programs, and where their links lead on the host; the name behind a link is held against the list, too.
     :raises CodexOpsError: for what sudoers must not grant: where, why, and a code of :data:`REFUSED` or ``sudo_invalid``, ``sudo_relative``,
-        ``sudo_wildcard``, ``sudo_exclusion``, ``sudo_all``, ``sudo_characters``, ``sudo_run_as`` or ``sudo_pager``.
+        ``sudo_wildcard``, ``sudo_exclusion``, ``sudo_all``, ``sudo_characters``, ``sudo_run_as``, ``sudo_asks`` or ``sudo_writable``.
     """
     if not isinstance(given, list) or len(given) > _MOST:
         raise _refused("commands", f"expected a list of up to {_MOST} commands, found {type(given).__name__}.", "sudo_invalid", "Give one list of words each.")
@@ -104,6 +118,7 @@ def commands(given: t.Any) -> list[dict[str, t.Any]]:
         _check_words(where, argv)
         words = t.cast("list[str]", argv)
         _check_program(where, words)
+        _check_name(where, (real or {}).get(words[0], words[0]), f"{words[0]}, which is {(real or {}).get(words[0])} on this host,")
         _check_run_as(where, run_as)
         found.append({"argv": words, "run_as": run_as, "line": _line(words, str(run_as))})
     return found
@@ -127,6 +142,10 @@ def _check_words(where: str, argv: t.Any) -> None:
             message, code = f"{shown} holds a wildcard or a sign of a pattern, so it stands for more than one command.", "sudo_wildcard"
         elif not (_WORD if number else _PROGRAM).fullmatch(word) or len(word) > _LONGEST:
             message, code = f"{shown} holds something that sudoers could take for something else, or it is too long.", "sudo_characters"
+        elif number and word in _ASKS:
+            message, code = f"{shown} lets a program read what it does from standard input, or ask for it.", "sudo_asks"
+        elif number and _WRITABLE.search(word):
+            message, code = f"{shown} names a place that codex-ops can write, so it could decide what the program reads there.", "sudo_writable"
         elif ".." in word.split("/") or "." in word.split("/")[1:]:
             message, code = f"{shown} does not say where it leads.", "sudo_relative"
         else:
@@ -141,13 +160,24 @@ def _hint() -> str:
     )
 
 
+def _check_name(where: str, path: str, shown: str) -> None:
+    name = path.rsplit("/", 1)[1].lower()
+    plain = _BEHIND.sub("", _PLATFORM.sub("", name, count=1))
+    for known in (name, plain, _VARIANT.sub("", plain)):
+        if known.endswith(("-restore", "-restore-translate")):
+            code, why = "sudo_writes_files", "it takes whatever it is given by standard input for rules"
+        elif known in _WHY:
+            code, why = _WHY[known]
+        else:
+            continue
+        raise _refused(f"{where}[0]", f"{ascii(shown)[1:-1]} is refused: {why}.", code, _hint())
+
+
 def _check_program(where: str, argv: list[str]) -> None:
     name = argv[0].rsplit("/", 1)[1].lower()
-    plain = _PLATFORM.sub("", name, count=1)
-    for known in (name, plain, _VARIANT.sub("", plain)):
-        if known in _WHY:
-            code, why = _WHY[known]
-            raise _refused(f"{where}[0]", f"{argv[0]} is refused: {why}.", code, _hint())
+    _check_name(where, argv[0], argv[0])
+    if name == "ipset" and "restore" in argv:
+        raise _refused(where, "ipset restore takes its rules from standard input.", "sudo_asks", _hint())
     rest = [word for word in argv[1:] if word != "--no-pager"]
     if name == "systemctl":
         options = [word for word in rest if word.startswith("-")]
@@ -181,6 +211,6 @@ def _line(argv: list[str], run_as: str) -> str:
     return f"({run_as}) NOPASSWD: NOSETENV: {argv[0]} {arguments}"
 
 
-def sudoers(given: t.Any) -> str:
+def sudoers(given: t.Any, real: t.Mapping[str, str] | None = None) -> str:
     """The whole file: root's helpers, then *given*. :raises CodexOpsError: as :func:`commands` does."""
-    return launchers.sudoers([command["line"] for command in commands(given)])
+    return launchers.sudoers([command["line"] for command in commands(given, real)])

@@ -4,8 +4,10 @@
 
 """Ends what the accounts run, and takes the append-only attribute from their log. Read from standard input by the system's Python.
 
-usage: away.py end|open|keep [--check]
-       end: the processes. open: the log can then be removed. keep: the log is then root's alone.
+usage: away.py busy|wait|end|ended|open|keep [--check] [COMMENT]
+       busy: refuse where an apply was interrupted. wait: until no apply of root's is at work. end: the processes of the users with this COMMENT.
+       ended: wait until nothing of the engine is at work any more, and refuse as busy does. open: the log can then be removed. keep: the log is then
+       root's alone.
 """
 
 import fcntl
@@ -22,16 +24,25 @@ USERS = ("codex-ops", "codex-agent")
 LOG = "/var/log/codex-ops"
 GETFLAGS, SETFLAGS, APPEND = 0x80086601, 0x40086602, 0x20
 PATIENCE = 5.0
+#: How long an apply may still be at it, and how long a helper of root's may take to see that its agent was ended; in seconds.
+APPLIES, HELPERS = 120.0, 30.0
+#: What root runs of the engine: helpers, and the command itself.
+ENGINE = "/opt/codex-ops/"
+WORKING = ("helpers/apply", "bin/codex-ops")
+ROOT = {0}
+BACKUPS = "/var/lib/codex-ops/backups"
 
 
-def numbers():
-    """The numbers of the users that are there."""
+def numbers(comment):
+    """The numbers of the users that are there and have this comment: those that the role made."""
     found = set()
     for name in USERS:
         try:
-            found.add(pwd.getpwnam(name).pw_uid)
+            user = pwd.getpwnam(name)
         except KeyError:
             continue
+        if user.pw_gecos == comment:
+            found.add(user.pw_uid)
     return found - {0}
 
 
@@ -51,9 +62,70 @@ def processes(uids):
     return found
 
 
-def end(check):
-    """End them: TERM, and KILL to what is left after some seconds."""
-    uids = numbers()
+def engine(names):
+    """The processes of root's that run one of these programs of the engine."""
+    found = []
+    for pid in processes(ROOT):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as stream:
+                # The interpreter and its options, or sudo and its options, come first.
+                words = os.fsdecode(stream.read(4096)).split("\0")[:6]
+        except OSError:
+            continue
+        if any(word.startswith(ENGINE + name) for word in words for name in names):
+            found.append(pid)
+    return found
+
+
+def interrupted():
+    """The IDs of runs whose apply began and did not come to its end."""
+    found = []
+    for run in sorted(os.listdir(BACKUPS)) if os.path.isdir(BACKUPS) else ():
+        folder = os.path.join(BACKUPS, run)
+        if not os.path.lexists(os.path.join(folder, "open")):
+            continue
+        try:
+            with open(os.path.join(folder, "journal.json"), encoding="utf-8") as stream:
+                state = json.load(stream)["state"]
+        except FileNotFoundError:
+            # It had not begun.
+            continue
+        except (OSError, ValueError, KeyError, TypeError):
+            state = "applying"
+        if state in ("applying", "restoring"):
+            found.append(run)
+    return found
+
+
+def whole(done):
+    """Refuse to take away the backups by which an interrupted apply is put right."""
+    found = interrupted()
+    if found:
+        raise SystemExit(
+            f"The apply of {', '.join(found)} was interrupted, and only its backup in {BACKUPS} can put its files right. {done} "
+            f"Run codex-ops once more on that workspace, which recovers it; or, if its files are of no interest any more, remove the backup's folder. "
+            f"Then run this again. [apply_interrupted]"
+        )
+
+
+def wait(names, seconds, check):
+    """Wait until root runs none of these programs of the engine any more."""
+    until = time.monotonic() + seconds
+    while not check:
+        left = engine(names)
+        if not left:
+            return
+        if time.monotonic() > until:
+            raise SystemExit(
+                f"After {seconds:.0f} s root still runs codex-ops: {', '.join(map(str, left))}. The rules of sudo are removed, so nothing new begins; the rest "
+                "is there. Wait until that has ended, then run this again. [apply_at_work]"
+            )
+        time.sleep(0.1)
+
+
+def end(comment, check):
+    """End what the users run: TERM, and KILL to what is left after some seconds."""
+    uids = numbers(comment)
     first = processes(uids)
     if check or not first:
         return bool(first)
@@ -124,9 +196,22 @@ def main(words):
     """Do what the command line asks for, and say whether anything changed, as JSON."""
     check = "--check" in words
     words = [word for word in words if word != "--check"]
-    if words not in (["end"], ["open"], ["keep"]):
+    changed = False
+    if words == ["busy"]:
+        # What is at it is waited for later.
+        if not engine(WORKING):
+            whole("Nothing was changed.")
+    elif words == ["wait"]:
+        wait(WORKING, APPLIES, check)
+    elif words == ["ended"]:
+        wait(("helpers/", "bin/codex-ops"), HELPERS, check)
+        whole("The rules of sudo are removed, and the rest is there; the roles with present put them back.")
+    elif len(words) == 2 and words[0] == "end":
+        changed = end(words[1], check)
+    elif words in (["open"], ["keep"]):
+        changed = log(words == ["keep"], check)
+    else:
         raise SystemExit(__doc__)
-    changed = end(check) if words == ["end"] else log(words == ["keep"], check)
     sys.stdout.write(json.dumps({"changed": changed}) + "\n")
 
 

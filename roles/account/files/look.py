@@ -4,7 +4,8 @@
 
 """Looks whether a host can have the accounts, and changes nothing. Read from standard input by the system's Python, an old one too.
 
-usage: look.py COMMENT PROGRAM...
+usage: look.py COMMENT [COMMAND...]
+       COMMAND: a program and its arguments, as a list in JSON
 """
 
 import grp
@@ -12,12 +13,15 @@ import json
 import os
 import platform
 import pwd
+import re
 import stat
 import subprocess
 import sys
 import warnings
 
 USERS = ("codex-ops", "codex-agent")
+# A path that is a word, or stands behind a sign or a short option in it: to the end of the word, and to the next sign.
+PATHS = re.compile(r"(?:\A(?:-[A-Za-z])?|[=:,@])(?=(/.*))(/[^=:,@]*)", re.DOTALL)
 SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("git", "sudo", "visudo", "ssh-keygen")
 CLOSED = ("nologin", "false")
@@ -74,6 +78,18 @@ def program(path):
     return None
 
 
+def argument(word):
+    """What is wrong with the paths in an argument of such a program, or None. A missing one is held to the folders above it."""
+    for path in [found for whole, first in PATHS.findall(word) for found in (whole, first)]:
+        try:
+            part = foreign_part(path)
+        except OSError:
+            continue
+        if part is not None and not stat.S_ISCHR(os.stat(part).st_mode):
+            return "sudo_writable", f"its argument {word}: {part} could be changed by somebody besides root"
+    return None
+
+
 def people(name, comment):
     """Why an account that is there already cannot be ours, or None."""
     try:
@@ -106,6 +122,14 @@ def people(name, comment):
     if found.pw_dir not in ("/nonexistent", "/", "/dev/null") and os.path.isdir(found.pw_dir):
         return f"it has a home, {found.pw_dir}"
     return None
+
+
+def stranger(name, comment):
+    """Why an account must not be removed by us, or None: it is somebody else's, or was never ours."""
+    why = people(name, comment)
+    if why is None and any(user.pw_name == name and user.pw_gecos != comment for user in pwd.getpwall()):
+        return f"the role did not make it (its comment is not {comment})"
+    return why
 
 
 def jsonschema():
@@ -147,15 +171,19 @@ def systemd():
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 1
 
 
-def main(comment, programs):
+def main(comment, commands):
     """What was found, as JSON."""
+    programs = [argv[0] for argv in commands]
     tools = {name: which(name) for name in TOOLS}
     refused = [(name, people(name, comment)) for name in USERS]
     wrong = [(path,) + tuple(program(path) or ()) for path in programs]
+    wrong += [(argv[0],) + (argument(word) or ()) for argv in commands for word in argv[1:]]
     python = foreign_part(sys.executable) if sys.executable else "/"
     return {
         "accounts": [f"The user {name} cannot be used: {why}." for name, why in refused if why],
+        "strangers": [f"{name}: {why}." for name, why in ((name, stranger(name, comment)) for name in USERS) if why],
         "programs": [f"{item[0]} is refused: {item[2]}. [{item[1]}]" for item in wrong if len(item) > 1],
+        "real": {path: os.path.realpath(path) for path in programs},
         "missing": sorted([name for name, path in tools.items() if path is None] + ([] if jsonschema() else ["jsonschema"])),
         "tools": tools,
         "linux": platform.system() == "Linux",
@@ -174,4 +202,4 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.stderr.write(__doc__ or "")
         sys.exit(2)
-    sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2:])) + "\n")
+    sys.stdout.write(json.dumps(main(sys.argv[1], [json.loads(word) for word in sys.argv[2:]])) + "\n")

@@ -28,7 +28,13 @@ def _loaded(name: str) -> types.ModuleType:
 
 
 def _look(*programs: str) -> dict[str, t.Any]:
-    done = subprocess.run([sys.executable, "-I", "-", COMMENT, *programs], input=(FILES / "look.py").read_bytes(), capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-I", "-", COMMENT, *[json.dumps([path]) for path in programs]],
+        input=(FILES / "look.py").read_bytes(),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
     return t.cast("dict[str, t.Any]", json.loads(done.stdout))
 
 
@@ -45,6 +51,21 @@ def test_a_program_of_roots_is_taken_and_every_other_is_named_with_a_code(tmp_pa
     found = _look("/bin/true", "/bin/missing", str(own), str(link), "/usr")["programs"]
     assert [text.rsplit(" ", 1)[1] for text in found] == ["[sudo_missing]", "[sudo_writable]", *(["[sudo_writable]"] if os.geteuid() else []), "[sudo_missing]"]
     assert all(text.startswith(("/bin/missing is", str(own), str(link), "/usr is")) for text in found)
+
+
+def test_an_argument_that_somebody_besides_root_could_change_is_named(tmp_path: pathlib.Path) -> None:
+    look = _loaded("look")
+    own = tmp_path / "own.conf"
+    own.write_text("", "utf-8")
+    own.chmod(0o666)
+    for word in (str(own), f"--file={own}", f"-f{own}", f"/etc/passwd:{own}", f"a={own},/etc/passwd"):
+        assert look.argument(word)[0] == "sudo_writable" and str(own) in look.argument(word)[1]
+    for word in ("/etc/passwd", "--file=/etc/passwd", "inbox", "a/b", "/dev/null", "/etc/no-such-file", "-v", ""):
+        assert look.argument(word) is None, word
+
+
+def test_it_says_where_the_link_of_a_program_leads() -> None:
+    assert _look("/bin/true")["real"] == {"/bin/true": os.path.realpath("/bin/true")}
 
 
 def test_it_says_what_the_host_has() -> None:
@@ -108,6 +129,80 @@ def test_an_account_that_is_somebody_elses_is_refused_with_the_reason(why: str |
     look.pwd = look.grp = _Database(users, groups)
     said = look.people("codex-ops", COMMENT)
     assert said == why if why is None else why in said
+
+
+STRANGERS: list[tuple[str | None, list[t.Any], list[t.Any]]] = [
+    (None, [], []),
+    (None, [], [_group()]),
+    (None, [_user(comment=COMMENT)], [_group()]),
+    ("the role did not make it", [_user()], [_group()]),
+    ("the role did not make it", [_user(comment="Ops,,,")], [_group()]),
+    ("can log in", [_user(shell="/bin/bash", home="/home/somebody")], [_group()]),
+    ("the user web has the same number", [_user(comment=COMMENT), _user("web", 990, 1000)], [_group()]),
+    ("other members: web", [_user(comment=COMMENT)], [_group("codex-ops", 990, "web")]),
+]
+
+
+@pytest.mark.parametrize(("why", "users", "groups"), STRANGERS)
+def test_only_an_account_that_the_role_made_may_be_removed(why: str | None, users: list[t.Any], groups: list[t.Any]) -> None:
+    look = _loaded("look")
+    look.pwd = look.grp = _Database(users, groups)
+    said = look.stranger("codex-ops", COMMENT)
+    assert said == why if why is None else why in said
+
+
+def test_what_an_account_runs_is_ended_only_where_the_role_made_it() -> None:
+    away = _loaded("away")
+    away.pwd = _Database([_user(uid=990, comment=COMMENT), _user("codex-agent", 991, 991, comment="Somebody")], [])
+    assert away.numbers(COMMENT) == {990} and away.numbers("Somebody") == {991} and away.numbers("") == set()
+
+
+@pytest.mark.parametrize(
+    ("files", "stops"),
+    [
+        ({}, False),
+        ({"journal.json": '{"state": "applying"}'}, False),
+        ({"open": "", "journal.json": '{"state": "done"}'}, False),
+        ({"open": ""}, False),
+        ({"open": "", "journal.json": '{"state": "applying"}'}, True),
+        ({"open": "", "journal.json": '{"state": "restoring"}'}, True),
+        ({"open": "", "journal.json": '{"sta'}, True),
+        ({"open": "", "journal.json": "[]"}, True),
+    ],
+)
+def test_the_backup_of_an_interrupted_apply_is_not_taken_away(tmp_path: pathlib.Path, files: dict[str, str], stops: bool) -> None:
+    away = _loaded("away")
+    away.BACKUPS, away.ENGINE = str(tmp_path), str(tmp_path / "engine") + "/"
+    (tmp_path / "run-1").mkdir()
+    for name, text in files.items():
+        (tmp_path / "run-1" / name).write_text(text, "utf-8")
+    if not stops:
+        return away.main(["busy"]) or away.main(["ended"])
+    for word in ("busy", "ended"):
+        with pytest.raises(SystemExit, match=r"run-1 was interrupted.*\[apply_interrupted\]"):
+            away.main([word])
+    return None
+
+
+def test_an_apply_that_is_at_work_is_waited_for_but_not_for_ever(tmp_path: pathlib.Path) -> None:
+    away = _loaded("away")
+    away.BACKUPS, away.ENGINE, away.APPLIES = str(tmp_path / "none"), f"{tmp_path}/", 0.3
+    helper = tmp_path / "helpers/apply"
+    helper.parent.mkdir()
+    helper.write_text("import sys\nsys.stdin.read()\n", "utf-8")
+    # Whose processes count is root's; here, the caller's.
+    away.ROOT = {os.geteuid()}
+    with subprocess.Popen([sys.executable, "-I", str(helper)], stdin=subprocess.PIPE) as at_work:
+        while at_work.pid not in away.engine(away.WORKING):
+            assert at_work.poll() is None
+        away.main(["wait", "--check"])
+        with pytest.raises(SystemExit, match=rf"{at_work.pid}.*\[apply_at_work\]"):
+            away.main(["wait"])
+        away.APPLIES = 60.0
+        at_work.terminate()
+        at_work.wait()
+        away.main(["wait"])
+    assert away.engine(away.WORKING) == []
 
 
 def test_only_what_the_given_users_run_is_ended() -> None:

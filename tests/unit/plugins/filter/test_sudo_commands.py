@@ -94,7 +94,7 @@ BAD: list[tuple[str, t.Any]] = [
     ("sudo_pager", ["/usr/bin/systemctl", "status", "inbox"]),
     ("sudo_pager", ["/usr/bin/systemctl", "restart"]),
     ("sudo_pager", ["/usr/bin/systemctl", "edit", "inbox"]),
-    ("sudo_pager", ["/usr/bin/systemctl", "start", "/tmp/evil.service"]),
+    ("sudo_pager", ["/usr/bin/systemctl", "start", "/srv/evil.service"]),
     ("sudo_pager", ["/usr/bin/systemctl", "restart", "inbox", "--host=x"]),
     ("sudo_runs_others", ["/usr/bin/env", "id"]),
     ("sudo_runs_others", ["/usr/bin/find", "/srv"]),
@@ -103,6 +103,21 @@ BAD: list[tuple[str, t.Any]] = [
     ("sudo_runs_others", ["/usr/bin/systemd-run", "id"]),
     ("sudo_writes_files", ["/usr/bin/tee", "/etc/motd"]),
     ("sudo_writes_files", ["/usr/bin/chmod", "u+s", "/srv/x"]),
+    ("sudo_interpreter", ["/usr/bin/perl5.36-x86_64-linux-gnu"]),
+    ("sudo_runs_others", ["/usr/bin/login", "-f", "root"]),
+    ("sudo_runs_others", ["/usr/bin/docker-compose"]),
+    ("sudo_pager", ["/usr/sbin/service", "inbox", "status"]),
+    ("sudo_pager", ["/usr/bin/dmesg", "-H"]),
+    ("sudo_writes_files", ["/usr/sbin/ip6tables-restore"]),
+    ("sudo_writes_files", ["/usr/sbin/iptables-legacy-restore"]),
+    ("sudo_asks", ["/usr/sbin/nft", "-i"]),
+    ("sudo_asks", ["/usr/sbin/ip", "-batch", "-"]),
+    ("sudo_asks", ["/usr/sbin/nft", "-f", "/dev/stdin"]),
+    ("sudo_asks", ["/usr/sbin/ipset", "restore"]),
+    ("sudo_writable", ["/usr/sbin/logrotate", "/var/lib/codex-ops/runs/x"]),
+    ("sudo_writable", ["/usr/sbin/nft", "-f", "/tmp/rules"]),
+    ("sudo_writable", ["/usr/sbin/sysctl", "--load=/var/tmp/x"]),
+    ("sudo_writable", ["/usr/sbin/sshd", "-f/dev/shm/x"]),
     ("sudo_invalid", []),
     ("sudo_invalid", "/usr/bin/systemctl restart inbox"),
     ("sudo_invalid", ["/usr/local/sbin/purge", 7]),
@@ -131,6 +146,13 @@ def test_every_listed_program_is_refused_wherever_it_lies(code: str, name: str) 
     assert code in REFUSED
 
 
+def test_the_name_behind_a_link_on_the_host_is_held_against_the_list() -> None:
+    for leads, code in (("/usr/bin/vim.basic", "sudo_editor"), ("/usr/bin/busybox", "sudo_shell"), ("/usr/bin/perl5.36-x86_64-linux-gnu", "sudo_interpreter")):
+        with pytest.raises(AnsibleFilterError, match=rf"{leads} on this host.*\[{code}\]"):
+            sudo_commands([["/usr/local/sbin/purge"]], as_file=True, real={"/usr/local/sbin/purge": leads})
+    assert sudo_commands([["/usr/sbin/reboot"]], real={"/usr/sbin/reboot": "/usr/bin/systemctl"})[0]["line"].endswith('/usr/sbin/reboot ""')
+
+
 def test_no_program_is_listed_twice() -> None:
     names = [name for _why, listed in REFUSED.values() for name in listed.split()]
     assert sorted(names) == sorted(set(names))
@@ -138,7 +160,8 @@ def test_no_program_is_listed_twice() -> None:
 
 @pytest.mark.parametrize("argv", [RESTART, ["/usr/bin/systemctl", "--no-pager", "is-active", "inbox", "web"],
                                   ["/usr/bin/journalctl", "--no-pager", "-u", "inbox"],
-                                  ["/usr/sbin/nft", "list", "ruleset"], ["/usr/local/sbin/reload-2"], ["/usr/sbin/smartctl", "-a", "/dev/sda"]])  # fmt: skip
+                                  ["/usr/sbin/nft", "list", "ruleset"], ["/usr/local/sbin/reload-2"], ["/usr/sbin/nft", "-f", "/etc/nftables.conf"],
+                                  ["/usr/local/sbin/purge", "/srv/tmp/x", "/var/lib/codex-ops-other"], ["/usr/sbin/smartctl", "-a", "/dev/sda"]])  # fmt: skip
 def test_a_concrete_command_is_granted(argv: list[str]) -> None:
     assert sudo_commands([argv])[0]["argv"] == argv
 
