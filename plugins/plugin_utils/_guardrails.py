@@ -98,6 +98,12 @@ def _address(text: str, where: str) -> ipaddress.IPv4Network | ipaddress.IPv6Net
     return found
 
 
+def _towards(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    """What matches packets to *network*. This host's own services are meant only by one address, not by a network in which the host is, too."""
+    daddr = f"ip{'6' if network.version == 6 else ''} daddr "
+    return f"{daddr}{network.network_address}" if network.num_addresses == 1 else f'oifname != "lo" {daddr}{network}'
+
+
 def egress(given: t.Any, resolvers: t.Any) -> list[str]:
     """The rules of nftables that let ``codex-ops`` reach what is listed, each in one line.
 
@@ -128,9 +134,7 @@ def egress(given: t.Any, resolvers: t.Any) -> list[str]:
             for network in networks:
                 if network.is_loopback and any(first != last for first, last in ports):
                     _fail("a range of ports of this host itself.", f"{where}.ports", "Name each local service by its port.")
-            heads = [
-                f"ip{'6' if network.version == 6 else ''} daddr {network.network_address if network.num_addresses == 1 else network}" for network in networks
-            ]
+            heads = [_towards(network) for network in networks]
         numbers = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in sorted(set(ports)))
         found += [f"{head} {protocol} dport {{ {numbers} }} counter accept" for head in heads]
     return list(dict.fromkeys(found))

@@ -49,31 +49,53 @@ def tried(places: Places) -> Tried | None:
         return None
     paths = secrets(places)
     sudo = _sudo()
-    with contextlib.ExitStack() as held:
-        listeners = []
-        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-            # There may be no IPv6.
-            with contextlib.suppress(OSError):
-                listeners.append(held.enter_context(socket.create_server((address, 0), family=family)))
-        addresses = [(listener.family, listener.getsockname()[:2]) for listener in listeners]
+    with listening() as addresses:
         found = _in_a_child(agent, lambda: _attempts(paths, addresses))
     return Tried(len(paths) - len(found["read"]), tuple(found["read"]), tuple(found["reached"]), sudo)
 
 
+def _own() -> list[tuple[int, str]]:
+    """Family and address by which this host reaches itself: loopback, and the addresses from which it would reach others. Nothing is sent."""
+    found: list[tuple[int, str]] = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # There may be no IPv6, or no way out.
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((elsewhere, 9))
+            found.append((family, asking.getsockname()[0]))
+    return list(dict.fromkeys(found))
+
+
+@contextlib.contextmanager
+def listening() -> t.Iterator[list[tuple[int, t.Any]]]:
+    """Ports of this host that nobody listed, by family and address. They are open meanwhile."""
+    with contextlib.ExitStack() as held:
+        listeners = []
+        for family, address in _own():
+            with contextlib.suppress(OSError):
+                listeners.append(held.enter_context(socket.create_server((address, 0), family=family)))
+        yield [(listener.family, listener.getsockname()[:2]) for listener in listeners]
+
+
+def reached(addresses: t.Sequence[tuple[int, t.Any]]) -> list[str]:
+    """To which of these the caller can connect."""
+    found = []
+    for family, address in addresses:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as client:
+            client.settimeout(2)
+            client.connect(address)
+            found.append(str(address[0]))
+    return found
+
+
 def _attempts(paths: t.Sequence[str], addresses: t.Sequence[tuple[int, t.Any]]) -> dict[str, t.Any]:
-    read, reached = [], []
+    read = []
     for path in paths:
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
             read.append(path)
         except OSError:
             continue
-    for family, address in addresses:
-        with socket.socket(family, socket.SOCK_STREAM) as client, contextlib.suppress(OSError):
-            client.settimeout(2)
-            client.connect(address)
-            reached.append(address[0])
-    return {"read": read, "reached": reached}
+    return {"read": read, "reached": reached(addresses)}
 
 
 def _sudo() -> bool:

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 import os
-import socket
+import re
 import stat
 import tempfile
 import typing as t
@@ -130,8 +130,13 @@ class Guards:
         again = "its table is not loaded: systemctl restart codex-ops-egress"
         if self._seen is not None and self._seen.reached:
             return BAD, f"{AGENT} reached {' and '.join(self._seen.reached)}; {again}"
-        if self._places.divided and _reaches_itself():
-            return BAD, f"codex-ops reached a port of this host that is not listed; {again}"
+        with as_agent.listening() as addresses:
+            reached = as_agent.reached(addresses) if self._places.divided else []
+        if reached:
+            return BAD, f"codex-ops reached a port of this host that is not listed, at {' and '.join(reached)}; {again}"
+        new = unlisted_servers(_text(os.path.join(self._places.etc, _EGRESS)), _text("/etc/resolv.conf"))
+        if new:
+            return WARN, f"codex-ops cannot ask {' and '.join(new)}, new in /etc/resolv.conf: {_AGAIN}"
         return OK, f"this host's own ports were closed to codex-ops{f' and {AGENT}' if self._seen else ''}"
 
     def _sudo(self) -> Answer:
@@ -220,11 +225,17 @@ def _changed(path: str, sha256: str) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def _reaches_itself() -> bool:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
-        client.settimeout(2)
-        try:
-            client.connect(listener.getsockname())
-        except OSError:
-            return False
-        return True
+def _text(path: str) -> str:
+    """What is in a file; nothing where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read(_MOST)
+    except OSError:
+        return ""
+
+
+def unlisted_servers(rules: str, resolv_conf: str) -> list[str]:
+    """Name servers in *resolv_conf* that the text *rules* of the role's table was not made for. None where it lets nobody ask them anyway."""
+    made_for = re.search(r"^# Name servers: *(.*)$", rules, re.MULTILINE)
+    now = re.findall(r"^[ \t]*nameserver[ \t]+([^\s#;]+)", resolv_conf, re.MULTILINE)
+    return [name for name in now if name not in made_for[1].split()] if made_for else []

@@ -163,7 +163,7 @@ def test_destinations_become_rules_of_nftables() -> None:
         'oifname != "lo" tcp dport { 443 } counter accept',
         "ip daddr 127.0.0.53 udp dport { 53 } counter accept",
         "ip6 daddr fe80::1 udp dport { 53 } counter accept",
-        "ip daddr 192.0.2.0/24 tcp dport { 22, 8000-8010 } counter accept",
+        'oifname != "lo" ip daddr 192.0.2.0/24 tcp dport { 22, 8000-8010 } counter accept',
         "ip6 daddr 2001:db8::1 tcp dport { 3128 } counter accept",
         "ip daddr 127.0.0.1 tcp dport { 8080 } counter accept",
     ]
