@@ -202,7 +202,8 @@ def _watch(
         raise OSError("no pipes")
     sinks = {child.stdout.fileno(): ending.events.feed, child.stderr.fileno(): errors.feed}
     with child.stdout, child.stderr:
-        ended = process.watch(child, sinks, stop, deadline, wake=ledger.wake_read)
+        # Whoever else watches the kill switch may have ended the agent before this look.
+        ended = process.watch(child, sinks, stop, deadline, wake=ledger.wake_read) or stop()
         family.end(process.GRACE if ended is not None else 0.2)
         for fd, sink in sinks.items():
             process.drain(fd, sink)
