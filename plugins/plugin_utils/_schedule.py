@@ -28,6 +28,8 @@ WORDS = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *"
 KEYS = {"name", "when", "run", "timeout", "lock", "delay", "ok", "helpers"}
 #: The engine's command, and those of its exit statuses that are no failure: done, and waiting for an approval.
 ENGINE, ENGINE_OK = "/opt/codex-ops/bin/codex-ops", (0, 3)
+#: What the engine does without root's helpers.
+ALONE = ("audit", "collect", "inbox", "status")
 #: Where the program keeps locks and results unless it is told.
 STATE = "/var/lib/codex-ops/schedule"
 #: The status by which flock says that somebody else has the lock.
@@ -216,5 +218,7 @@ def _entry(entry: dict[str, t.Any], where: str, host: str, folder: str, state: s
         "unit_command": _for_unit([*head, "--unit", *tail]),
         "delay": delay,
         "timeout": timeout,
-        "helpers": bool(entry.get("helpers", argv[0] == ENGINE)),
+        "helpers": bool(entry.get("helpers", argv[0] == ENGINE and (argv + [""])[1] not in ALONE)),
+        # A collector has to see processes, owners and files as they are.
+        "collects": argv[0] == ENGINE and argv[1:2] == ["collect"],
     }

@@ -47,6 +47,16 @@ def test_exit_status_3_of_codex_ops_is_no_failure_and_that_of_another_command_is
     assert "--ok 0 " in other["cron_command"] and not other["helpers"]
 
 
+@pytest.mark.parametrize("part", ["collect disk", "status", "audit verify", "inbox list"])
+def test_what_needs_no_helper_is_confined_and_only_a_collector_sees_everything(part: str) -> None:
+    found = one(run=f"/opt/codex-ops/bin/codex-ops {part}")
+    assert not found["helpers"] and found["collects"] == part.startswith("collect")
+    assert one(run=f"/opt/codex-ops/bin/codex-ops {part}", helpers=True)["helpers"]
+    for command in ("/opt/codex-ops/bin/codex-ops run --next", "/opt/codex-ops/bin/codex-ops"):
+        assert one(run=command)["helpers"] and not one(run=command)["collects"]
+    assert not one(run="/usr/bin/echo collect")["collects"]
+
+
 def test_the_delay_differs_between_hosts_and_stays_on_one() -> None:
     delays = {entries([{**GOOD, "delay": "1h"}], host=f"web{number}")[0]["delay"] for number in range(50)}
     assert len(delays) > 40 and all(0 <= delay <= 3600 for delay in delays)
