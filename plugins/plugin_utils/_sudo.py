@@ -87,7 +87,8 @@ _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:-]*")
 _ASKS = {"-", "-i", "--interactive", "-batch", "--batch", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 #: What codex-ops can write, so that a program must not read it as root.
 _WRITABLE = re.compile(
-    r"(?:^|^-[A-Za-z]|[=:,@])/(?:var/lib/codex-ops(?:-schedule)?|(?:var/)?run/lock/codex-ops|var/lock/codex-ops|run/user|var/tmp|tmp|dev/shm)(?![A-Za-z0-9_.+-])"
+    r"(?:^|^-[A-Za-z]|[=:,@])"
+    r"/(?:var/lib/codex-ops(?:-schedule)?|(?:var/)?run/lock/codex-ops|var/lock/codex-ops|run/user|var/tmp|tmp|dev/shm)(?![A-Za-z0-9_.+-])"
 )
 
 
