@@ -19,7 +19,7 @@ from .request import AgentRequest, Helpers
 from .run import run_agent
 
 #: Seconds for all of it.
-TIMEOUT = 15
+TIMEOUT = 30
 _CONFIG = """\
 model_provider = "nowhere"
 [model_providers.nowhere]
