@@ -172,13 +172,17 @@ def _cover(keep: str) -> None:
     :arg keep: The folder in which its own lies.
     """
     for name in os.listdir("/"):
-        path = "/" + name
-        if name not in _SEEN and path != keep and os.path.isdir(path) and not os.path.islink(path):
-            kernel.mount(b"tmpfs", os.fsencode(path), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=0755,size=64k")
+        if name not in _SEEN and "/" + name != keep:
+            _empty("/" + name, b"mode=0755,size=64k")
     os.makedirs("/var/tmp", exist_ok=True)
     for path in _SHARED:
-        if os.path.isdir(path) and not os.path.islink(path):
-            kernel.mount(b"tmpfs", path.encode(), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, b"mode=1777,size=16m")
+        _empty(path, b"mode=1777,size=16m")
+
+
+def _empty(path: str, how: bytes) -> None:
+    """Lay an empty folder over *path*, where that is a folder."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        kernel.mount(b"tmpfs", os.fsencode(path), b"tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, how)
 
 
 def first(argv: list[str], environment: dict[str, str], folder: str, prompt: int, agent: Account, told: int) -> None:
