@@ -20,6 +20,10 @@ from .family import Family
 
 #: Seconds between TERM and KILL.
 GRACE = 0.5
+#: The same when a person stopped the work: the kill switch promises that nothing lives a second later.
+GRACE_CANCELLED = 0.05
+#: Seconds that what a program left behind has to end by itself.
+GRACE_LEFT = 0.2
 _POLL = 0.1
 #: What :func:`watch` returns at the deadline; no reason of a person can equal it.
 TIMEOUT = "\0timeout"
@@ -82,6 +86,13 @@ def watch(
         finally:
             if pidfd >= 0:
                 os.close(pidfd)
+
+
+def grace(ended: str | None, *own: str) -> float:
+    """Seconds between TERM and KILL, by what ended the watch; *own* are reasons of the caller that no person gave."""
+    if ended is None:
+        return GRACE_LEFT
+    return GRACE if ended in (TIMEOUT, *own) else GRACE_CANCELLED
 
 
 def drain(fd: int, sink: t.Callable[[bytes], None], rounds: int = 1024) -> bool:
@@ -157,7 +168,7 @@ def run_limited(
         sinks = {child.stdout.fileno(): out.feed, child.stderr.fileno(): err.feed}
         with child.stdout, child.stderr:
             ended = watch(child, sinks, cancelled, deadline)
-            family.end(GRACE if ended is not None else 0.2)
+            family.end(grace(ended))
             for fd, sink in sinks.items():
                 drain(fd, sink, rounds=64)
         code = child.wait()

@@ -204,7 +204,7 @@ def _watch(
     with child.stdout, child.stderr:
         # Whoever else watches the kill switch may have ended the agent before this look.
         ended = process.watch(child, sinks, stop, deadline, wake=ledger.wake_read) or stop()
-        family.end(process.GRACE if ended is not None else 0.2)
+        family.end(process.grace(ended, _VERDICT))
         for fd, sink in sinks.items():
             process.drain(fd, sink)
     ending.events.close()
