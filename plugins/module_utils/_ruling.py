@@ -65,6 +65,34 @@ def hand_over(options: Options, seen: Seen) -> dict[str, t.Any]:
     return over.result
 
 
+def standing(places: Places) -> Table | None:
+    """The host's rules, with a slice that is there for each of them; ``None`` where there is no table.
+
+    :raises CodexOpsError: as :func:`hand_over` does, for whichever rule.
+    """
+    from ._signals import rules  # pylint: disable=import-outside-toplevel
+
+    if not os.path.lexists(places.rules):
+        return None
+    table = rules.load(places.rules, places.owners)
+    for rule in table.rules:
+        _check_slice(places, table, rule)
+    return table
+
+
+def _check_slice(places: Places, table: Table, rule: Rule) -> None:
+    """:raises CodexOpsError: ``slice_not_found``: it is better known now than when something is wrong."""
+    path = os.path.join(places.slices, rule.slice + ".json")
+    if not os.path.lexists(path):
+        raise CodexOpsError(
+            f"The rule {rule.name!r} names the slice {rule.slice!r}, and {path} is not there.",
+            code="slice_not_found",
+            outcome="rejected",
+            where=table.where(rule, "slice"),
+            hint="Install it, for example with the role day2.codex.runbooks, or name another one.",
+        )
+
+
 class _HandOver:
     """One signal on its way."""
 
@@ -102,22 +130,10 @@ class _HandOver:
         if not mine:
             self.result["warnings"].append(f"{table.path} has no rule for {self._seen.signal['signal']}: no finding of it becomes a job.")
         for rule in mine:
-            self._check_slice(table, rule)
+            _check_slice(self._places, table, rule)
         found = rules.divided(mine, self._seen.signal)
         for rule in mine:
             self._by_rule(table, rule, found.get(rule.name, []))
-
-    def _check_slice(self, table: Table, rule: Rule) -> None:
-        """:raises CodexOpsError: ``slice_not_found``: it is better known now than when something is wrong."""
-        path = os.path.join(self._places.slices, rule.slice + ".json")
-        if not os.path.lexists(path):
-            raise CodexOpsError(
-                f"The rule {rule.name!r} names the slice {rule.slice!r}, and {path} is not there.",
-                code="slice_not_found",
-                outcome="rejected",
-                where=table.where(rule, "slice"),
-                hint="Install it, for example with the role day2.codex.runbooks, or name another one.",
-            )
 
     # --- one rule -----------------------------------------------------------------------------------------------------
 

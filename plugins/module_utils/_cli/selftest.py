@@ -40,6 +40,7 @@ def selftest(given: Asked) -> dict[str, t.Any]:
         ("log", lambda: _log(places)),
         ("kill switch", lambda: _kill_switch(places)),
         ("policy", lambda: _policy(places)),
+        ("rules", lambda: _rules(places)),
         ("signers", lambda: _signers(places)),
         ("engine", lambda: _engine(given)),
         ("python", _python),
@@ -131,6 +132,23 @@ def _policy(places: Places) -> Answer:
     if rules.closed is not None:
         return BAD, str(rules.closed)
     return OK, f"{places.policy}, sha256 {str(rules.sha256)[:12]}"
+
+
+def _rules(places: Places) -> Answer:
+    """A table that is wrong makes no job of anything; nothing becomes unsafe by it, so the host stays fit for the work."""
+    from .._ruling import standing  # pylint: disable=import-outside-toplevel
+    from .._signals.registry import NAMES  # pylint: disable=import-outside-toplevel
+
+    try:
+        table = standing(places)
+    except CodexOpsError as error:
+        return WARN, f"no job is made of what is found: {error}"
+    if table is None:
+        return OK, f"{places.rules} is not there: 'collect --enqueue' needs it, or --slice"
+    unknown = next((rule for rule in table.rules if rule.signal not in NAMES), None)
+    if unknown is not None:
+        return WARN, f"there is no collector {unknown.signal!r}, so the rule {unknown.name!r} never takes anything: correct {table.where(unknown, 'signal')}"
+    return OK, f"{len(table.rules)} in {table.path}"
 
 
 def _signers(places: Places) -> Answer:

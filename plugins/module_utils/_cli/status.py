@@ -26,7 +26,7 @@ _MAX_PLAN = 8 * 1024 * 1024
 
 
 def status(given: Asked) -> dict[str, t.Any]:
-    """The result of ``status``: ``kill_switch``, ``policy``, ``budget``, ``inbox``, ``plans``, ``runs`` and ``interrupted``."""
+    """The result of ``status``: ``kill_switch``, ``policy``, ``rules``, ``budget``, ``inbox``, ``plans``, ``runs`` and ``interrupted``."""
     places = Places(given.prefix)
     switch = kill_switch.state(places.kill_switches)
     rules, policy = _policy(places)
@@ -39,6 +39,7 @@ def status(given: Asked) -> dict[str, t.Any]:
         "prefix": places.prefix,
         "kill_switch": {"engaged": switch.engaged, "path": switch.path, "reason": switch.reason, "by": switch.by, "since": switch.since},
         "policy": policy,
+        "rules": _rules(places),
         "budget": _told(lambda: _budget(places, rules)),
         "inbox": _told(lambda: _inbox(places)),
         "interrupted": _told(lambda: _interrupted(places)),
@@ -67,6 +68,17 @@ def _policy(places: Places) -> tuple[t.Any, dict[str, t.Any]]:
     rules = standing(places.policies)
     closed = rules.closed
     return rules, {"path": places.policy, "sha256": rules.sha256, "error": str(closed) if closed else None, "code": closed.code if closed else None}
+
+
+def _rules(places: Places) -> dict[str, t.Any] | None:
+    """The table of rules: ``path``, ``count``, and ``error`` and ``code`` where it is wrong. ``None`` where there is none."""
+    from .._ruling import standing  # pylint: disable=import-outside-toplevel
+
+    try:
+        table = standing(places)
+    except CodexOpsError as error:
+        return {"path": places.rules, "count": None, "error": str(error), "code": error.code}
+    return None if table is None else {"path": places.rules, "count": len(table.rules), "error": None, "code": None}
 
 
 def _budget(places: Places, rules: t.Any) -> dict[str, t.Any]:
@@ -183,6 +195,8 @@ def _text(result: dict[str, t.Any], sentence: str) -> str:
         ("kill switch", sentence if result["kill_switch"]["engaged"] else "released"),
         ("policy", policy["error"] or f"{policy['path']} (sha256 {str(policy['sha256'])[:12]})"),
     ]
+    if result["rules"]:
+        pairs.append(("rules", result["rules"]["error"] or f"{result['rules']['count']} in {result['rules']['path']}"))
     if _error(budget):
         pairs.append(("budget", _error(budget)))
     else:
