@@ -15,3 +15,4 @@ class ActionModule(QueryActionBase):
     module = "audit_info"
     rows = "records"
     binding = ("seq", "hash", "prev")
+    more = ("summary",)

@@ -70,6 +70,13 @@ options:
     description: Whether RV(remembered) is returned. It has no limit; use it with O(limit=0) where the records themselves are not needed.
     type: bool
     default: false
+  summary:
+    description:
+      - Whether RV(summary) is returned, which adds up all records that are as O(filter) wants, whatever O(limit) says.
+        Use it with O(limit=0) where the records themselves are not needed.
+      - It is small however long the log is.
+    type: bool
+    default: false
   verify:
     description: Whether to verify the chain. A log is read at about a hundred megabytes a second.
     type: bool
@@ -151,6 +158,15 @@ EXAMPLES = r"""
     query: sum([].usage.total_tokens)
     limit: 10000
   register: tokens
+
+- name: See the newest report of each slice, and what was spent on it
+  day2.codex.audit_info:
+    summary: true
+    limit: 0
+    filter:
+      phase: outcome
+      since: "2026-01-15"
+  register: month
 
 - name: Stop here when the log is not the one that an earlier task saw
   day2.codex.audit_info:
@@ -352,6 +368,58 @@ remembered:
       description: The name of the field that is malformed.
       type: str
   sample: [{log: 7d865e959b246691, seq: 41, hash: b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9, record: 7}]
+summary:
+  description:
+    - What the agent's runs among the records come to. Of a text that is long there is the beginning, and how long it is.
+    - Control and bidirectional characters are written out.
+  type: dict
+  returned: with O(summary=true), when the log could be read
+  contains:
+    records:
+      description: How many records are as O(filter) wants.
+      type: int
+    slices:
+      description: At most 64 slices, that with the latest run first.
+      type: list
+      elements: dict
+      contains:
+        slice:
+          description: The name of the slice. V(null) stands for M(day2.codex.exec), which has none.
+          type: str
+        runs:
+          description: How many runs there were, dry runs included.
+          type: int
+        requests:
+          description: How many requests were made to the model.
+          type: int
+        tokens:
+          description: How many tokens were used.
+          type: int
+        outcomes:
+          description: How many runs had each outcome.
+          type: dict
+        last:
+          description: The latest run that was no dry run, with C(run_id), C(job_id), C(time), C(outcome), C(code), C(msg) and C(tokens). V(null) without one.
+          type: dict
+        report:
+          description:
+            - The latest report of such a run, with C(run_id), C(time), C(status), C(summary), C(findings) (how many of each severity),
+              C(worst) (at most 5 of them) and C(needs_human). V(null) without one.
+          type: dict
+        days:
+          description:
+            - The days that had runs, at most 92, oldest first, each with C(day), C(runs), C(tokens), and C(bad), the runs that went badly.
+          type: list
+          elements: dict
+    slices_left_off:
+      description: How many more slices there are.
+      type: int
+    denied:
+      description:
+        - The tool calls of agents that were denied. C(count) is how many, C(newest) the newest 25, oldest first, each with C(time), C(run_id), C(slice),
+          C(command) and C(reason).
+      type: dict
+  sample: {records: 12, slices: [], slices_left_off: 0, denied: {count: 0, newest: []}}
 query_result:
   description: The value of O(query).
   type: raw
@@ -402,6 +470,7 @@ def main() -> None:
             "query": text,
             "limit": {"type": "int", "default": 100},
             "remembered": {"type": "bool", "default": False},
+            "summary": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": True},
             "anchors": {
                 "type": "list",
@@ -423,6 +492,7 @@ def main() -> None:
                 check=params["verify"] or params["fail_on_tampering"],
                 anchors=params["anchors"],
                 memory=params["remembered"],
+                summary=params["summary"],
             )
         )
     except CodexOpsError as error:

@@ -63,6 +63,8 @@ class QueryActionBase(ActionBase):
     module = ""
     rows = ""
     binding: tuple[str, ...] = ()
+    #: What else of the result is text of others.
+    more: tuple[str, ...] = ()
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
         """Run the module, and the query over what it returns."""
@@ -82,6 +84,9 @@ class QueryActionBase(ActionBase):
             if isinstance(answer.get(self.rows), list):
                 redactor = Redactor()
                 answer[self.rows] = [self._redacted(redactor, row) for row in answer[self.rows]]
+            for name in self.more:
+                if isinstance(answer.get(name), dict):
+                    answer[name] = self._bound(answer[name], Redactor().data(answer[name]))
             result.update(answer)
             if compiled is not None and self.rows in answer:
                 result["query_result"] = _value(compiled, query, answer[self.rows], self.rows)
@@ -90,6 +95,14 @@ class QueryActionBase(ActionBase):
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _bound(self, plain: t.Any, shown: t.Any) -> t.Any:
+        """*shown*, which is *plain* without secrets, with what binds it as it was, at any depth."""
+        if isinstance(plain, dict) and isinstance(shown, dict) and plain.keys() == shown.keys():
+            return {key: plain[key] if key in self.binding else self._bound(plain[key], shown[key]) for key in plain}
+        if isinstance(plain, list) and isinstance(shown, list) and len(plain) == len(shown):
+            return [self._bound(one, other) for one, other in zip(plain, shown)]
+        return shown
 
     def _redacted(self, redactor: Redactor, row: dict[str, t.Any]) -> dict[str, t.Any]:
         """*row* once more without secrets; what binds it is none."""

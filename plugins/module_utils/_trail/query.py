@@ -138,12 +138,14 @@ def info(
     check: bool,
     anchors: t.Sequence[t.Mapping[str, t.Any]] = (),
     memory: bool = False,
+    summary: bool = False,
 ) -> dict[str, t.Any]:
     """Records of the log at *path*, and whether it is right: ``msg``, ``log``, ``exists``, ``first`` (the hash of record 1), ``records``,
     ``count``, ``verified``, ``head``, ``first_bad``, ``healed``.
 
     :arg check: Whether to verify. Otherwise ``verified`` and ``healed`` are ``None`` and ``head`` is that of the newest whole record.
     :arg memory: Whether ``remembered`` is wanted: what the records that are as *wanted* remember of other logs, however many there are.
+    :arg summary: Whether ``summary`` is wanted: what :func:`summary.summed` makes of all records that are as *wanted*.
     :raises CodexOpsError: ``option_invalid``, or ``log_unreadable``. A bad log is not an error here.
     """
     if limit < 0:
@@ -156,6 +158,7 @@ def info(
         verdict = verify(path, anchors, parse=True) if check else None
         found, count = select(path, wanted, limit, parse=verdict is None or not verdict.verified)
         known = remembered(_lines(path, wanted)) if memory else []
+        total = _summed(path, wanted) if summary else {}
         last = verdict.head if verdict else head(path)
         exists, begin = os.path.lexists(path) or bool(segments(path)), first(path)
     except OSError as error:
@@ -189,4 +192,14 @@ def info(
         "first_bad": verdict.first_bad if verdict else None,
         "healed": verdict.healed if verdict else None,
     }
-    return {**answer, "remembered": known} if memory else answer
+    if memory:
+        answer["remembered"] = known
+    if summary:
+        answer["summary"] = total
+    return answer
+
+
+def _summed(path: str, wanted: t.Mapping[str, str]) -> dict[str, t.Any]:
+    from .summary import summed  # pylint: disable=import-outside-toplevel
+
+    return summed(record for record in map(parsed, _lines(path, wanted)) if record is not None)
