@@ -14,4 +14,5 @@ class ActionModule(QueryActionBase):
 
     module = "job_info"
     rows = "jobs"
-    binding = ("id", "slice_sha256", "dedupe_key")
+    binding = ("id", "slice_sha256", "dedupe_key", "sha256")
+    more = ("plans", "kill_switch")

@@ -271,17 +271,21 @@ def _result(result: dict[str, t.Any], before: Job | None, after: Job | None) -> 
 # --- looking --------------------------------------------------------------------------------------------------------------
 
 
-def info(prefix: str, wanted: t.Mapping[str, t.Any], *, limit: int, history: bool) -> dict[str, t.Any]:
+def info(
+    prefix: str, wanted: t.Mapping[str, t.Any], *, limit: int, history: bool, content: bool = True, plans: bool = False
+) -> dict[str, t.Any]:
     """The newest jobs that are as *wanted*: ``msg``, ``jobs``, ``count``, ``states``.
 
     :arg wanted: ``id``, ``states``, ``slice``, ``dedupe_key``, ``plan``, ``since``, ``until``.
+    :arg content: Whether the jobs come with ``signal`` and ``input``, which may be large; else both are ``None``.
+    :arg plans: Whether ``plans`` is wanted: those that wait for approval, of jobs or not. See :func:`_waiting.plans`.
     :raises CodexOpsError: ``option_invalid``, or one of the inbox's own.
     """
     from ._dropping import as_ops  # pylint: disable=import-outside-toplevel
     from ._dropping import wanted as divided  # pylint: disable=import-outside-toplevel
 
     if divided(prefix):
-        return as_ops(prefix, False, lambda: info(prefix, wanted, limit=limit, history=history))
+        return as_ops(prefix, False, lambda: info(prefix, wanted, limit=limit, history=history, content=content, plans=plans))
     from ._inbox.job import key  # pylint: disable=import-outside-toplevel
     from ._shown import readable  # pylint: disable=import-outside-toplevel
     from ._trail.query import moment  # pylint: disable=import-outside-toplevel
@@ -297,9 +301,36 @@ def info(prefix: str, wanted: t.Mapping[str, t.Any], *, limit: int, history: boo
     inbox = inbox_of(Places(prefix))
     found = inbox.jobs(asked, limit)
     count = inbox.count(asked)
+    shown = [readable(_light(job, content).as_dict(inbox.history(job.id) if history else ())) for job in found]
+    waiting = {"plans": readable(_plans(prefix, inbox))} if plans else {}
     return {
+        **waiting,
         "msg": f"{count} {'job is' if count == 1 else 'jobs are'} as wanted." if asked else f"There {'is 1 job' if count == 1 else f'are {count} jobs'}.",
-        "jobs": [readable(job.as_dict(inbox.history(job.id) if history else ())) for job in found],
+        "jobs": shown,
         "count": count,
         "states": inbox.counts(),
     }
+
+
+def _light(job: Job, content: bool) -> Job:
+    return job if content else dataclasses.replace(job, signal=None, input=None)
+
+
+def _plans(prefix: str, inbox: Inbox) -> dict[str, t.Any]:
+    from ._waiting import PLANS, plans  # pylint: disable=import-outside-toplevel
+
+    named = {job.plan: job.id for job in inbox.jobs({"state": "awaiting_approval"}, PLANS) if job.plan is not None}
+    found = plans(prefix, named)
+    found["waiting"] = [{**plan, "job": named.get(plan["id"])} for plan in found["waiting"]]
+    return found
+
+
+def kill_switch(prefix: str) -> dict[str, t.Any]:
+    """The state of the kill switches that stop work under *prefix*: ``engaged``, ``path``, ``reason``, ``by``, ``since``.
+
+    :raises CodexOpsError: ``prefix_invalid``.
+    """
+    from ._gates.kill_switch import state  # pylint: disable=import-outside-toplevel
+    from ._shown import readable  # pylint: disable=import-outside-toplevel
+
+    return t.cast("dict[str, t.Any]", readable(state(Places(prefix).kill_switches)._asdict()))

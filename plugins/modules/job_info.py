@@ -70,6 +70,16 @@ options:
     description: Whether to say of each job what happened to it.
     type: bool
     default: false
+  content:
+    description:
+      - Whether C(signal) and C(input) of each job are returned. Together they can be a megabyte.
+      - With V(false), both are V(null).
+    type: bool
+    default: true
+  plans:
+    description: Whether RV(plans) is returned.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - day2.codex._attributes
 requirements:
@@ -102,6 +112,12 @@ EXAMPLES = r"""
       states: [awaiting_approval]
     query: "[].{job: id, slice: slice, plan: plan, since: updated}"
   register: waiting
+
+- name: See who has to decide about what
+  day2.codex.job_info:
+    plans: true
+    limit: 1
+  register: decisions
 
 - name: See what failed since a day, and what happened to it
   day2.codex.job_info:
@@ -228,6 +244,75 @@ states:
   type: dict
   returned: success
   sample: {pending: 2, planned: 0, awaiting_approval: 1, approved: 0, applied: 17}
+kill_switch:
+  description: The state of the kill switch, with C(engaged), C(path), C(reason), C(by) and C(since). While it is engaged no job is taken.
+  type: dict
+  returned: when O(prefix) is valid
+  sample: {engaged: false, path: null, reason: "", by: "", since: ""}
+plans:
+  description:
+    - The plans that wait for people's approval, those of jobs and others.
+    - Of one slice and workspace there is only the newest plan, and those that jobs wait with.
+    - Whether the files are still as a plan found them is not looked at.
+  type: dict
+  returned: with O(plans=true), when the inbox could be read
+  contains:
+    waiting:
+      description: The plans, newest first, at most 50.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The name of the plan.
+          type: str
+        sha256:
+          description: Its digest, which an approval is bound to.
+          type: str
+        slice:
+          description: The name of its slice.
+          type: str
+        workspace:
+          description: The folder that it would change.
+          type: str
+        created:
+          description: When it was made.
+          type: str
+        requested_by:
+          description: Who asked for it, under at most 10 names.
+          type: list
+          elements: str
+        files:
+          description: How many files it would change.
+          type: int
+        added:
+          description: How many lines it would add.
+          type: int
+        removed:
+          description: How many lines it would remove.
+          type: int
+        approvals_needed:
+          description: How many approvals policy wants.
+          type: int
+        approved_by:
+          description: Whose approvals count so far.
+          type: list
+          elements: str
+        reason:
+          description: Why it needs them.
+          type: str
+        replayed:
+          description: Whether a cassette stood in for the model.
+          type: bool
+        job:
+          description: The job that waits with it, or V(null).
+          type: str
+    left_off:
+      description: How many more plans may wait.
+      type: int
+    unreadable:
+      description: How many plans could not be read or judged.
+      type: int
+  sample: {waiting: [], left_off: 0, unreadable: 0}
 query_result:
   description: The value of O(query).
   type: raw
@@ -235,10 +320,12 @@ query_result:
   sample: []
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
-from ansible_collections.day2.codex.plugins.module_utils._jobs import info
+from ansible_collections.day2.codex.plugins.module_utils._jobs import info, kill_switch
 
 STATES = ["pending", "planned", "awaiting_approval", "approved", "applied", "unchanged", "rejected", "failed", "rolled_back", "expired", "cancelled"]
 
@@ -266,16 +353,22 @@ def main() -> None:
             "query": text,
             "limit": {"type": "int", "default": 100},
             "history": {"type": "bool", "default": False},
+            "content": {"type": "bool", "default": True},
+            "plans": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
     wanted = {name: value for name, value in params["filter"].items() if value is not None}
+    known: dict[str, t.Any] = {}
     try:
-        result = info(params["prefix"], wanted, limit=params["limit"], history=params["history"])
+        # First: what is wrong with the inbox hides it from nobody.
+        known["kill_switch"] = kill_switch(params["prefix"])
+        extent = {name: params[name] for name in ("limit", "history", "content", "plans")}
+        known.update(info(params["prefix"], wanted, **extent))
     except CodexOpsError as error:
-        module.fail_json(msg=str(error), code=error.code)
-    module.exit_json(changed=False, **result)
+        module.fail_json(msg=str(error), code=error.code, **known)
+    module.exit_json(changed=False, **known)
 
 
 if __name__ == "__main__":
