@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._requirements import compose, toml
 
 _DEPTH = 10
 
 
+@for_people
 def codex_requirements(
     given: t.Any,
     forbidden_commands: t.Any = (),
@@ -28,10 +27,7 @@ def codex_requirements(
 
     :raises AnsibleFilterError: naming the key and what to do.
     """
-    try:
-        return toml(compose(plain(given, _DEPTH), plain(forbidden_commands, 2), plain(deny_read, 2), str(hook), int(hook_timeout)))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.codex_requirements: {error}") from None
+    return toml(compose(plain(given, _DEPTH), plain(forbidden_commands, 2), plain(deny_read, 2), str(hook), int(hook_timeout)))
 
 
 class FilterModule:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._guardrails import egress
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 
 _DEPTH = 4
 
 
+@for_people
 def egress_rules(given: t.Any, resolvers: t.Any = ()) -> list[str]:
     """The rules of nftables for *given*, each in one line.
 
     :raises AnsibleFilterError: naming the entry and what to do.
     """
-    try:
-        return egress(plain(given, _DEPTH), plain(resolvers, 1))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.egress_rules: {error}") from None
+    return egress(plain(given, _DEPTH), plain(resolvers, 1))
 
 
 class FilterModule:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._guardrails import patterns
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 
 _DEPTH = 3
 
 
+@for_people
 def hook_patterns(given: t.Any, kill_switch: str = "/etc/codex-ops/disabled") -> str:
     """The file from which the hook knows what to block.
 
     :raises AnsibleFilterError: naming the entry and what to do.
     """
-    try:
-        return patterns(plain(given, _DEPTH), str(kill_switch))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.hook_patterns: {error}") from None
+    return patterns(plain(given, _DEPTH), str(kill_switch))
 
 
 class FilterModule:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._guardrails import policy_text
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 
 _DEPTH = 12
 
 
+@for_people
 def policy_document(given: t.Any) -> str:
     """The text of ``policy.json``, held against the contract of a policy.
 
     :raises AnsibleFilterError: naming the entry and what to do.
     """
-    try:
-        return policy_text(plain(given, _DEPTH))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.policy_document: {error}") from None
+    return policy_text(plain(given, _DEPTH))
 
 
 class FilterModule:

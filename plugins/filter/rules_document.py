@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import rules_table
 
 
+@for_people
 def rules_document(rules: t.Any, time_zone: t.Any = None, slices: t.Any = None) -> dict[str, t.Any]:
     """What the role runbooks installs as the rules of a host.
 
     :raises AnsibleFilterError: naming the place in the rules, and what to do.
     """
-    try:
-        return rules_table(plain(rules, 8), None if time_zone is None else str(time_zone), None if slices is None else plain(slices, 1))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.rules_document: {error}") from None
+    return rules_table(plain(rules, 8), None if time_zone is None else str(time_zone), None if slices is None else plain(slices, 1))
 
 
 class FilterModule:

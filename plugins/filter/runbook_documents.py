@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import runbooks
 
 
+@for_people
 def runbook_documents(names: t.Any, folder: str, settings: t.Any = None) -> list[dict[str, t.Any]]:
     """What the role runbooks installs for the runbooks *names* in *folder*.
 
     :raises AnsibleFilterError: naming the file, the place in it, and what to do.
     """
-    try:
-        return runbooks(plain(names, 1), str(folder), plain(settings, 8))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.runbook_documents: {error}") from None
+    return runbooks(plain(names, 1), str(folder), plain(settings, 8))
 
 
 class FilterModule:

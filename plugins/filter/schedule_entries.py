@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._schedule import entries
 
 _DEPTH = 5
 
 
+@for_people
 def schedule_entries(
     given: t.Any,
     host: str = "",
@@ -28,10 +27,7 @@ def schedule_entries(
 
     :raises AnsibleFilterError: naming the entry and what to do.
     """
-    try:
-        return entries(plain(given, _DEPTH), str(host), str(folder), str(state), str(interpreter))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.schedule_entries: {error}") from None
+    return entries(plain(given, _DEPTH), str(host), str(folder), str(state), str(interpreter))
 
 
 class FilterModule:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._guardrails import signer_lines as signer_lines_of
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 
 _DEPTH = 3
 
 
+@for_people
 def signer_lines(given: t.Any) -> str:
     """The text of ``allowed_signers`` with the people in *given*.
 
     :raises AnsibleFilterError: naming the entry and what to do.
     """
-    try:
-        return signer_lines_of(plain(given, _DEPTH))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.signer_lines: {error}") from None
+    return signer_lines_of(plain(given, _DEPTH))
 
 
 class FilterModule:

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import found, skills
 
 
+@for_people
 def skill_documents(paths: t.Any, search: t.Any = None) -> list[dict[str, t.Any]]:
     """What the role runbooks installs for *paths*.
 
     :raises AnsibleFilterError: naming the file, the place in it, and what to do.
     """
-    try:
-        return skills(found(plain(paths, 1), plain(search or [], 1)))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.skill_documents: {error}") from None
+    return skills(found(plain(paths, 1), plain(search or [], 1)))
 
 
 class FilterModule:

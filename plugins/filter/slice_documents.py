@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.plugin_utils._filter import for_people
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
 from ansible_collections.day2.codex.plugins.plugin_utils._runbooks import found, slices
 
 
+@for_people
 def slice_documents(paths: t.Any, report_schemas: t.Any = None, search: t.Any = None) -> list[dict[str, t.Any]]:
     """What the role runbooks installs for *paths*.
 
     :raises AnsibleFilterError: naming the file, the place in it, and what to do.
     """
-    try:
-        return slices(found(plain(paths, 1), plain(search or [], 1)), found(plain(report_schemas or [], 1), plain(search or [], 1)))
-    except CodexOpsError as error:
-        raise AnsibleFilterError(f"day2.codex.slice_documents: {error}") from None
+    return slices(found(plain(paths, 1), plain(search or [], 1)), found(plain(report_schemas or [], 1), plain(search or [], 1)))
 
 
 class FilterModule:
