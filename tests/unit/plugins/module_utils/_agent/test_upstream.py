@@ -251,7 +251,7 @@ def test_a_silent_provider_ends_at_the_time_limit(one_codex, provider, live):
     started = time.monotonic()
     result = live(one_codex, server, timeout=1.5)
     released.set()
-    assert result.outcome == "timeout" and time.monotonic() - started < 5
+    assert result.outcome == "timeout" and time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize(("status", "word"), [(401, "key"), (404, "base_url"), (500, "later")])

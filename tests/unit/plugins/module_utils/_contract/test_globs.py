@@ -89,7 +89,7 @@ def test_a_hostile_name_takes_linear_time(pattern: str, name: str) -> None:
 
     whole = seconds(len(name))
     # Quadratic would be 64 times as much; the floor keeps noise of very short times out.
-    assert whole < 0.5
+    assert whole < 2
     assert whole < 30 * max(seconds(len(name) // 8), 0.0005)
 
 

@@ -118,7 +118,7 @@ def test_whatever_is_there_or_hides_it_counts(path: pathlib.Path, kind: str) -> 
     found = state([str(path)])
     assert found.engaged and found.path == str(path)
     assert "root:" not in str(engaged_reason([str(path)]))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 @contextlib.contextmanager
