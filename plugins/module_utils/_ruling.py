@@ -140,11 +140,12 @@ class _HandOver:
     def _by_rule(self, table: Table, rule: Rule, findings: list[dict[str, t.Any]]) -> None:
         begin = f"rule:{rule.name}:{self._seen.signal['signal']}:{self._seen.look}:"
         opened = self._open(rule.slice, begin)
-        if findings:
-            self._add(table, rule, findings, begin, opened)
-        self._close(opened, lambda found: not found["id"].startswith("more:"), {found["id"] for found in findings})
+        renewed = self._add(table, rule, findings, begin, opened) if findings else None
+        # One that has just taken in what is new is about that now, and not about what it began with.
+        self._close([job for job in opened if job is not renewed], lambda found: not found["id"].startswith("more:"), {found["id"] for found in findings})
 
-    def _add(self, table: Table, rule: Rule, findings: list[dict[str, t.Any]], begin: str, opened: list[Job]) -> None:
+    def _add(self, table: Table, rule: Rule, findings: list[dict[str, t.Any]], begin: str, opened: list[Job]) -> Job | None:
+        """The job that took in what is new, where one that waits did."""
         covered = {found["id"] for job in opened for found in _findings(job)}
         known = self._recent(rule, begin)
         fresh = [found for found in findings if found["id"] not in covered and known.get(found["id"], -1) < _RANK[found["severity"]]]
@@ -156,7 +157,8 @@ class _HandOver:
             before = [found for found in _findings(waiting) if found["id"] not in _names(findings)] if self._blind() else []
             both = [found for found in findings if found["id"] not in others] + before
             self._enqueue(rule, sorted(both, key=lambda found: -_RANK[found["severity"]]), waiting.dedupe_key)
-        elif not fresh:
+            return waiting
+        if not fresh:
             again = next((job for job in opened if _ids(job) & _names(findings)), None)
             if again is not None:
                 self._enqueue(rule, findings, again.dedupe_key)
@@ -166,6 +168,7 @@ class _HandOver:
             self.result["said"].append(f"The rule {rule.name} is quiet now.")
         else:
             self._enqueue(rule, fresh, begin + _short(sorted(_names(fresh)), f"{self._seen.now:.3f}"))
+        return None
 
     def _enqueue(self, rule: Rule, findings: list[dict[str, t.Any]], key: str) -> None:
         from ._signals.fitting import fitted  # pylint: disable=import-outside-toplevel

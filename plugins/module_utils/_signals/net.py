@@ -176,6 +176,19 @@ def _handshake(host: str, port: int, protocol: str | None, name: str, seconds: f
             raise Unreachable(f"It does not answer {reason}.") from None
 
 
+def trusting(authorities: str | None) -> ssl.SSLContext:
+    """Wants a chain to one of the *authorities* in a file, or to one of the host's own, as other programs do.
+
+    From 3.13 on Python also refuses certificates that lack a part of their form which no other program asks for; whether a host is well
+    must not depend on its Python.
+
+    :raises OSError: when the file cannot be used.
+    """
+    made = ssl.create_default_context(cafile=authorities)
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return made
+
+
 def peer(host: str, port: int, *, protocol: str | None, name: str, seconds: float, authorities: str | None) -> tuple[bytes, str]:
     """(the certificate that an endpoint shows as DER, what is wrong with its chain or nothing).
 
@@ -190,7 +203,7 @@ def peer(host: str, port: int, *, protocol: str | None, name: str, seconds: floa
     if not shown:
         raise Unreachable("It shows no certificate.")
     try:
-        strict = ssl.create_default_context(cafile=authorities)
+        strict = trusting(authorities)
     except (OSError, ssl.SSLError) as error:
         raise Unreachable(f"The file of authorities cannot be used: {error}.") from None
     # Names and time are judged apart, each with a finding of its own.

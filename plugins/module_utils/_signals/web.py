@@ -12,7 +12,7 @@ import ssl
 import time
 import urllib.parse
 
-from .net import Unreachable, connect, ending
+from .net import Unreachable, connect, ending, trusting
 
 #: Bytes of a page that are read.
 MAX_BODY = 64 * 1024
@@ -81,7 +81,7 @@ def _one(url: str, seconds: float, authorities: str | None) -> tuple[int, str | 
         with ending(connection, until - time.monotonic()) as cut:
             try:
                 if secure:
-                    connection = ssl.create_default_context(cafile=authorities).wrap_socket(connection, server_hostname=host)
+                    connection = trusting(authorities).wrap_socket(connection, server_hostname=host)
                 # A name alone would be resolved again, and connected again.
                 asked = http.client.HTTPConnection(host, port, timeout=max(0.01, until - time.monotonic()))
                 asked.sock = connection

@@ -174,6 +174,14 @@ def test_what_is_new_joins_the_job_that_nobody_works_on_yet(host: Host) -> None:
     assert _ids(host.jobs()[0]) == ["inodes:/", "inodes:/srv"]
 
 
+def test_a_job_that_takes_in_what_is_new_stays_open_though_what_it_began_with_is_gone(host: Host) -> None:
+    host.see("space:/srv")
+    host.see("!inodes:/srv")
+    assert [(job.state, _ids(job)) for job in host.jobs()] == [("pending", ["inodes:/srv"])]
+    host.see()
+    assert host.states() == ["unchanged"]
+
+
 def test_a_job_whose_findings_are_all_gone_closes_itself_wherever_it_stands(host: Host) -> None:
     host.see("space:/srv", "space:/")
     host.work("awaiting_approval", plan="plan-1")

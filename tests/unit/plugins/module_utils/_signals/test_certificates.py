@@ -20,7 +20,7 @@ import typing as t
 import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
-from ansible_collections.day2.codex.plugins.module_utils._signals import der
+from ansible_collections.day2.codex.plugins.module_utils._signals import der, net
 
 DAY = 86400
 NOW = 1_800_000_000
@@ -87,6 +87,12 @@ def test_each_certificate_is_judged_by_when_it_ends(look: t.Any, authority: Auth
     for name in ("expired", "days", "weeks"):
         (folder / f"{name}.pem").write_bytes(authority.sign(f"{name}2", days=364).read_bytes())
     assert look("certificates", paths=[str(folder)]).status == "ok"
+
+
+def test_whether_a_chain_is_trusted_does_not_depend_on_the_python_that_looks() -> None:
+    # From 3.13 on Python asks for more than other programs do.
+    assert not net.trusting(None).verify_flags & ssl.VERIFY_X509_STRICT
+    assert net.trusting(None).verify_mode == ssl.CERT_REQUIRED and net.trusting(None).check_hostname
 
 
 def test_a_certificate_that_is_not_valid_yet_is_critical(look: t.Any, authority: Authority) -> None:
