@@ -12,7 +12,7 @@ from __future__ import annotations
 
 def load() -> None:
     """Import everything that the work of codex-ops may need."""
-    for part in (_top, _load_agent, _load_contract, _load_gates, _load_inbox, _load_trail, _load_workspace):
+    for part in (_top, _load_agent, _load_contract, _load_delivery, _load_gates, _load_inbox, _load_trail, _load_workspace):
         part()
 
 
@@ -24,6 +24,7 @@ def _top() -> None:
         _approving,
         _arguments,
         _canonical,
+        _delivering,
         _errors,
         _gating,
         _goal,
@@ -49,6 +50,7 @@ def _top() -> None:
         _secrets,
         _shown,
         _switching,
+        _ticketing,
         _validation,
         _version,
         _working,
@@ -97,6 +99,10 @@ def _load_agent() -> None:
 
 def _load_contract() -> None:
     from ._contract import checks, document, globs, model, owned, prompt, quick, report, runs, slice, values
+
+
+def _load_delivery() -> None:
+    from ._delivery import branch, files, hook, objects, outbox, repository, settings, signing, state, ticket
 
 
 def _load_gates() -> None:

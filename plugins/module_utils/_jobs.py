@@ -64,7 +64,9 @@ def change(options: Options, request: Request) -> dict[str, t.Any]:
     run = Run(options, "job")
     run.facts["input"] = {"state": request.state, "job": request.id}
     try:
-        return {"present": _present, "cancelled": _cancelled, "retried": _retried, "resolved": _resolved}[request.state](run, request)
+        result = {"present": _present, "cancelled": _cancelled, "retried": _retried, "resolved": _resolved}[request.state](run, request)
+        # What no longer needs a person closes its ticket at once. Nobody is alerted of that.
+        return _ticketed(options, result) if result["changed"] and request.state != "present" else result
     except RecursionError:
         raise _option("signal or input", "it is nested too deeply.") from None
 
@@ -95,6 +97,12 @@ def failed(error: CodexOpsError) -> dict[str, t.Any]:
 
 def _option(name: str, message: str, hint: str | None = None, code: str = "option_invalid") -> CodexOpsError:
     return CodexOpsError(message, code=code, outcome="rejected", where=name, hint=hint)
+
+
+def _ticketed(options: Options, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    from ._delivering import followed  # pylint: disable=import-outside-toplevel
+
+    return followed(options, result)
 
 
 # --- present --------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ._trail.files import segments
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Below the state: what is codex-ops' own, and what is root's.
-OPS_FOLDERS = ("runs", "remembered", "preflight")
+OPS_FOLDERS = ("runs", "remembered", "preflight", "tickets", "outbox")
 ROOT_FOLDERS = ("backups", "root", "root/runs", "root/remembered", "root/preflight", "root/locks")
 
 

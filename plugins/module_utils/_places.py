@@ -72,6 +72,8 @@ class Places:
         self.provider_key = os.path.join(self.etc, "secrets/provider-key")
         self.policy = os.path.join(self.etc, "policy.json")
         self.rules = os.path.join(self.etc, "rules.json")
+        self.delivery = os.path.join(self.etc, "delivery.json")
+        self.alert_key = os.path.join(self.etc, "secrets/alert-key")
         self.signers = os.path.join(self.etc, "allowed_signers")
         self.revoked_signers = os.path.join(self.etc, "revoked_signers")
         self.kill_switch = os.path.join(self.etc, "disabled")
@@ -88,6 +90,8 @@ class Places:
         self.budget = os.path.join(self.state, "budget.sqlite3")
         # Always codex-ops' own: root opens it as that user only (see _dropping).
         self.inbox = os.path.join(self.common, "inbox.sqlite3")
+        self.tickets = os.path.join(self.common, "tickets")
+        self.outbox = os.path.join(self.common, "outbox")
         self.log = self._join("var/log/codex-ops/audit.jsonl")
         self.locks = os.path.join(self.state, "locks") if self.privileged else self._join("run/lock/codex-ops")
         self.helpers = self._join("opt/codex-ops/helpers")

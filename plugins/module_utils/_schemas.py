@@ -7,6 +7,123 @@
 from __future__ import annotations
 
 SCHEMAS = {
+    "delivery": r"""{
+ "$schema": "http://json-schema.org/draft-07/schema#",
+ "$id": "https://github.com/day2-codex/day2.codex/schemas/delivery.schema.json",
+ "title": "Delivery",
+ "description": "How people are told of what needs them on a host. Without this file, tickets are written and nothing else.",
+ "type": "object",
+ "additionalProperties": false,
+ "required": [
+  "version"
+ ],
+ "properties": {
+  "version": {
+   "description": "The version of this form.",
+   "type": "integer",
+   "minimum": 1,
+   "maximum": 1
+  },
+  "when": {
+   "description": "What people are told of. Without it, all three.",
+   "type": "array",
+   "minItems": 1,
+   "maxItems": 3,
+   "items": {
+    "enum": [
+     "needs_human",
+     "awaiting_approval",
+     "failed"
+    ]
+   }
+  },
+  "ticket": {
+   "description": "Whether tickets are kept as files. Yes, where it is not given.",
+   "type": "boolean"
+  },
+  "branch": {
+   "description": "Whether the change of a plan becomes a branch where its workspace lies in a git repository. No, where it is not given.",
+   "type": "boolean"
+  },
+  "alert": {
+   "$ref": "#/definitions/alert"
+  }
+ },
+ "definitions": {
+  "span": {
+   "description": "Seconds, or such as 90s, 15m, 8h, 7d, 2w.",
+   "type": [
+    "string",
+    "integer"
+   ],
+   "minimum": 0,
+   "maximum": 31536000,
+   "pattern": "^[0-9]{1,6}[smhdw]?$"
+  },
+  "alert": {
+   "description": "The one hook that is called. It has either a command or a webhook.",
+   "type": "object",
+   "additionalProperties": false,
+   "properties": {
+    "command": {
+     "description": "What is run, its program by an absolute path, without a shell. It reads the alert as JSON from standard input.",
+     "type": "array",
+     "minItems": 1,
+     "maxItems": 50,
+     "items": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 4096,
+      "pattern": "^[^\\u0000]*$"
+     }
+    },
+    "webhook": {
+     "description": "The address to which the alert is posted: https, or http of this host itself.",
+     "type": "string",
+     "minLength": 1,
+     "maxLength": 2000,
+     "pattern": "^https?://[!-~]+$"
+    },
+    "key_file": {
+     "description": "The file with the key by which alerts are signed. /etc/codex-ops/secrets/alert-key where it is not given.",
+     "type": "string",
+     "maxLength": 4096,
+     "pattern": "^/[^\\u0000]+$"
+    },
+    "ca_file": {
+     "description": "The authorities that are trusted for the webhook, as PEM. Without it, the host's own.",
+     "type": "string",
+     "maxLength": 4096,
+     "pattern": "^/[^\\u0000]+$"
+    },
+    "min_severity": {
+     "description": "A ticket is at least so bad. INFO where it is not given.",
+     "enum": [
+      "CRITICAL",
+      "WARNING",
+      "INFO"
+     ]
+    },
+    "per_hour": {
+     "description": "Alerts that are sent within an hour at most. 10 where it is not given.",
+     "type": "integer",
+     "minimum": 1,
+     "maximum": 1000
+    },
+    "repeat_after": {
+     "description": "For how long the same is not told again, unless it has become worse. 24h where it is not given.",
+     "$ref": "#/definitions/span"
+    },
+    "timeout": {
+     "description": "Seconds that one call of the hook may take. 10 where it is not given.",
+     "type": "integer",
+     "minimum": 1,
+     "maximum": 60
+    }
+   }
+  }
+ }
+}""",
     "policy": r"""{
  "$schema": "http://json-schema.org/draft-07/schema#",
  "$id": "https://github.com/day2-codex/day2.codex/schemas/policy.schema.json",

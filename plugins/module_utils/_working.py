@@ -43,7 +43,8 @@ def work(options: Options, job_id: str | None) -> dict[str, t.Any]:
     """Take the job *job_id*, or the one that is due, as far as policy and people let it.
 
     :arg options: With ``check`` the job is not taken and stays as it is: its slice is only planned, and the plan thrown away.
-    :returns: the result of the slice, with ``job`` as it is afterwards. Outcome ``unchanged`` and code ``no_job`` where nothing is due.
+    :returns: the result of the slice, with ``job`` as it is afterwards, and the path of its open ``ticket`` and its ``branch``, where it has
+        them. Outcome ``unchanged`` and code ``no_job`` where nothing is due.
     :raises CodexOpsError: ``job_not_found``, ``job_state``, outcome ``busy``, one of the inbox's own, or when nothing could be recorded.
     """
     from ._dropping import as_ops, wanted  # pylint: disable=import-outside-toplevel
@@ -54,22 +55,47 @@ def work(options: Options, job_id: str | None) -> dict[str, t.Any]:
     places = Places(options.prefix)
     stopped = _stopped(places)
     if stopped is not None:
-        return stopped
+        # People are told of what waits all the same.
+        return stopped if options.check else _told(options, stopped, None)
+    if options.check:
+        inbox = _inbox(places)
+        try:
+            return _rehearsed(options, inbox, job_id)
+        finally:
+            inbox.close()
+    taken: list[str] = []
+    try:
+        result = _taken(options, places, job_id, taken)
+    except CodexOpsError:
+        _told(options, {}, taken[0] if taken else None)
+        raise
+    return _told(options, result, taken[0] if taken else None)
+
+
+def _told(options: Options, result: dict[str, t.Any], job_id: str | None) -> dict[str, t.Any]:
+    from ._delivering import told  # pylint: disable=import-outside-toplevel
+
+    return told(options, result, job_id)
+
+
+def _taken(options: Options, places: Places, job_id: str | None, taken: list[str]) -> dict[str, t.Any]:
+    """Take a job, which is put into *taken*, and work on it."""
     inbox = _inbox(places)
     try:
-        if options.check:
-            return _rehearsed(options, inbox, job_id)
         worker = f"codex-ops {os.uname().nodename} {os.getpid()}"
         if job_id is None:
             _promote(options, inbox)
             job = inbox.claim(worker, lease=LEASE)
         else:
-            waiting = _promoted(options, inbox, inbox.get(job_id))
+            known = inbox.get(job_id)
+            taken.append(known.id)
+            waiting = _promoted(options, inbox, known)
             if waiting is not None:
                 return waiting
             job = inbox.claim_id(job_id, worker, lease=LEASE)
         if job is None:
             return {"outcome": "unchanged", "code": "no_job", "changed": False, "failed": False, "msg": "No job is due.", "job": None}
+        taken[:] = [job.id]
         return _worked(options, inbox, job, worker)
     finally:
         inbox.close()
@@ -211,6 +237,11 @@ def _decided(options: Options, plan_id: str) -> list[str]:
                 moved.append(job.id)
     finally:
         inbox.close()
+    if moved:
+        from ._delivering import followed as tickets  # pylint: disable=import-outside-toplevel
+
+        # The next delivery says what went wrong here, if something does.
+        tickets(options, {})
     return moved
 
 
@@ -228,4 +259,9 @@ def _taken_back(options: Options, run_id: str) -> list[str]:
                 moved.append(job.id)
     finally:
         inbox.close()
+    if moved:
+        from ._delivering import followed as tickets  # pylint: disable=import-outside-toplevel
+
+        # The next delivery says what went wrong here, if something does.
+        tickets(options, {})
     return moved

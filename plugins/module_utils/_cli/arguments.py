@@ -162,12 +162,14 @@ def _looking(parts: t.Any) -> None:
     part.add_argument("--slice", metavar="NAME", help="put a warning or worse into the inbox, as a job for this slice")
     _check(part)
     part = _part(parts, "inbox")
-    part.add_argument("action", metavar="list|show|cancel", choices=("list", "show", "cancel"), help="what to do")
-    part.add_argument("job", metavar="JOB", nargs="?", help="the ID of a job, for show and cancel")
+    actions = ("list", "show", "cancel", "tickets", "close", "deliver")
+    part.add_argument("action", metavar="|".join(actions), choices=actions, help="what to do")
+    part.add_argument("job", metavar="JOB", nargs="?", help="the ID of a job, for show, cancel, tickets and close; a ticket has the ID of its first job")
     part.add_argument("--state", metavar="STATE", action="append", default=[], help="list: only these, such as pending; may stand several times")
     part.add_argument("--slice", metavar="NAME", help="list: only jobs of this slice")
     part.add_argument("--limit", metavar="NUMBER", type=_whole, default=50, help="list: at most so many (50)")
-    part.add_argument("--reason", metavar="TEXT", default="", help="cancel: why")
+    part.add_argument("--resolved", action="store_true", help="tickets: those that are resolved, too")
+    part.add_argument("--reason", metavar="TEXT", default="", help="cancel, close: why")
     part = _part(parts, "audit")
     part.add_argument("action", metavar="verify|show|rotate", choices=("verify", "show", "rotate"), help="what to do")
     part.add_argument("--log", metavar="FILE", help="another log than the host's own")
@@ -190,7 +192,8 @@ def parse(argv: t.Sequence[str], prefix: str, home: str | None) -> Asked:
     given = parser.parse_args(list(argv), argparse.Namespace(json=False, prefix=prefix, version=said))
     if given.part is None:
         raise Usage(parser.format_help(), 2 if argv else 0)
-    if given.part == "inbox" and given.action != "list" and not given.job:
-        raise Usage(f"inbox {given.action} needs the ID of a job. 'codex-ops inbox list' shows them.", 2)
+    if given.part == "inbox" and given.action in ("show", "cancel", "close") and not given.job:
+        where = "tickets" if given.action == "close" else "list"
+        raise Usage(f"inbox {given.action} needs the ID of a job. 'codex-ops inbox {where}' shows them.", 2)
     check_prefix(given.prefix)
     return Asked(**vars(given), home=home, installed_prefix=prefix)

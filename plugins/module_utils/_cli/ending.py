@@ -44,6 +44,7 @@ _USAGE = frozenset(
         "plan_not_found",
         "prefix_invalid",
         "slice_not_found",
+        "ticket_not_found",
         "usage",
     }
 )
@@ -51,6 +52,8 @@ _USAGE = frozenset(
 _HOST = frozenset(
     {
         "budget_unusable",
+        "delivery_invalid",
+        "delivery_unsafe",
         "disk_full",
         "helper_failed",
         "kill_switch_unwritable",

@@ -23,6 +23,10 @@ def work(given: Asked) -> dict[str, t.Any]:
     """
     if given.part == "run":
         return _run(given)
+    if given.action in ("tickets", "close", "deliver"):
+        from . import tickets  # pylint: disable=import-outside-toplevel
+
+        return tickets.work(given)
     if given.action == "cancel":
         from .._jobs import Request, change  # pylint: disable=import-outside-toplevel
 

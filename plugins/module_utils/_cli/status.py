@@ -26,7 +26,7 @@ _MAX_PLAN = 8 * 1024 * 1024
 
 
 def status(given: Asked) -> dict[str, t.Any]:
-    """The result of ``status``: ``kill_switch``, ``policy``, ``rules``, ``budget``, ``inbox``, ``plans``, ``runs`` and ``interrupted``."""
+    """The result of ``status``: ``kill_switch``, ``policy``, ``rules``, ``budget``, ``inbox``, ``delivery``, ``plans``, ``runs`` and ``interrupted``."""
     places = Places(given.prefix)
     switch = kill_switch.state(places.kill_switches)
     rules, policy = _policy(places)
@@ -42,6 +42,7 @@ def status(given: Asked) -> dict[str, t.Any]:
         "rules": _rules(places),
         "budget": _told(lambda: _budget(places, rules)),
         "inbox": _told(lambda: _inbox(places)),
+        "delivery": _told(lambda: _delivery(places)),
         "interrupted": _told(lambda: _interrupted(places)),
         "plans": _told(lambda: _plans(places)),
         "runs": _told(lambda: _runs(places)),
@@ -96,6 +97,12 @@ def _inbox(places: Places) -> dict[str, int] | None:
     from .._inbox.counts import counts_at  # pylint: disable=import-outside-toplevel
 
     return counts_at(places.inbox, places.owners | {os.geteuid()})
+
+
+def _delivery(places: Places) -> dict[str, t.Any]:
+    from .._delivering import overview  # pylint: disable=import-outside-toplevel
+
+    return overview(places, time.time())
 
 
 def _interrupted(places: Places) -> list[str] | None:
@@ -188,6 +195,17 @@ def _error(value: t.Any) -> str | None:
     return str(value["error"]) if isinstance(value, dict) and value.get("error") else None
 
 
+def _delivered(found: t.Any) -> list[tuple[str, t.Any]]:
+    """How many tickets are open, and what is wrong with alerts. Nothing, where nothing is to be said."""
+    if not found or set(found) == {"error"}:
+        return [("tickets", found["error"])] if found else []
+    pairs: list[tuple[str, t.Any]] = [("tickets", f"{found['tickets']:,} open")] if found["tickets"] else []
+    late = ", ".join(f"{found[name]:,} {word}" for name, word in (("waiting", "waiting"), ("held_back", "held back")) if found[name])
+    if found["error"] or late:
+        pairs.append(("alerts", found["error"] or late))
+    return pairs
+
+
 def _text(result: dict[str, t.Any], sentence: str) -> str:
     room = show.width()
     policy, budget, inbox = result["policy"], result["budget"], result["inbox"]
@@ -204,6 +222,7 @@ def _text(result: dict[str, t.Any], sentence: str) -> str:
         pairs += [("tokens today", tokens), ("runs this hour", runs)]
     jobs = "" if _error(inbox) or not inbox else ", ".join(f"{count:,} {state}" for state, count in inbox.items() if count)
     pairs.append(("inbox", _error(inbox) or jobs or "empty"))
+    pairs += _delivered(result["delivery"])
     if result["interrupted"]:
         what = _error(result["interrupted"]) or f"{', '.join(result['interrupted'])}: the next run there puts the old files back"
         pairs.append(("interrupted", what))

@@ -23,7 +23,7 @@ look around
   status        what is going on: kill switch, policy, budget, plans that wait, last runs
   selftest      whether this host is fit for the work; says what to repair
   collect       look at the host, and put what is wrong into the inbox
-  inbox         list, show or cancel jobs
+  inbox         list, show or cancel jobs; tickets for people
   audit         verify the audit log, show records of it, or begin a new file
 
 do work
@@ -112,9 +112,11 @@ PARTS = {
         'examples:\n  codex-ops kill-switch engage --reason "wrong host"\n  codex-ops kill-switch status\n  codex-ops kill-switch release',
     ),
     "inbox": Part(
-        "Look at the jobs that wait, or cancel one.",
+        "Look at the jobs that wait, or cancel one. tickets lists what needs a person (with JOB, shows one), close resolves a ticket that no job\n"
+        "resolves by itself, and deliver writes what tickets there are to be and sends the alerts that wait.",
         "examples:\n  codex-ops inbox list --state pending --state awaiting_approval\n  codex-ops inbox show JOB\n"
-        '  codex-ops inbox cancel JOB --reason "solved by hand"',
+        '  codex-ops inbox cancel JOB --reason "solved by hand"\n  codex-ops inbox tickets\n  codex-ops inbox close JOB --reason "looked at it"\n'
+        "  codex-ops inbox deliver                     for cron",
     ),
     "audit": Part(
         "Verify that the audit log is as it was written (exit status 1 when it is not), or show the newest records of it.\n"

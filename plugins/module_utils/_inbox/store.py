@@ -277,6 +277,15 @@ class Inbox:
             question = f"SELECT {columns}, content FROM jobs LEFT JOIN payloads ON payloads.job = jobs.seq WHERE {where} ORDER BY jobs.seq DESC LIMIT ?"
             return [jobs.read(row[:-1], row[-1]) for row in database.execute(question, [*values, limit])]
 
+    def closed_since(self, since: float, limit: int) -> list[Job]:
+        """The jobs whose work came to an end at *since* or later, in seconds since the epoch: at most *limit*, the one that ended first first."""
+        if not self._database.exists():
+            return []
+        question = f"SELECT seq FROM jobs INDEXED BY jobs_closed WHERE {FORGETTABLE} AND updated >= ? AND state NOT IN ('expired', 'cancelled')"
+        with self._database.transaction(write=False) as database:
+            found = database.execute(f"{question} ORDER BY updated, seq LIMIT ?", (since, limit)).fetchall()
+            return [rows.whole(database, seq) for (seq,) in found]
+
     def count(self, wanted: t.Mapping[str, t.Any] | None = None) -> int:
         """How many jobs are all of *wanted*."""
         if not self._database.exists():
