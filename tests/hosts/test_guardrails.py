@@ -133,6 +133,22 @@ def test_the_self_test_tries_what_the_guardrails_promise(guarded: Host, user: st
     assert found["egress"][0] == "look at it" and "no table" in found["egress"][1]
 
 
+#: A secret that systemd decrypts, as the role account lays it.
+LINK = (
+    "mkdir -m 0750 /run/decrypted && chgrp codex-ops /run/decrypted && install -m 0640 -g codex-ops /dev/null /run/decrypted/key"
+    " && ln -s /run/decrypted/key /etc/codex-ops/secrets/decrypted"
+)
+
+
+def test_the_self_test_follows_the_link_of_a_secret_that_systemd_decrypts(guarded: Host) -> None:
+    put_up(guarded)
+    guarded.must("sh", "-c", LINK)
+    try:
+        assert selftest(guarded)["secrets"][0] == "ok"
+    finally:
+        guarded.must("rm", "-rf", "/run/decrypted", "/etc/codex-ops/secrets/decrypted")
+
+
 @pytest.mark.parametrize(
     ("harm", "check", "words"),
     [
@@ -142,6 +158,7 @@ def test_the_self_test_tries_what_the_guardrails_promise(guarded: Host, user: st
         ("echo >/etc/codex/requirements.toml", "requirements", "is not in force"),
         ("echo >/etc/codex/requirements.toml", "hook", "no rule denied"),
         ("chmod 0644 /etc/codex-ops/secrets/provider-key", "secrets", "everybody may use"),
+        (f"{LINK} && chmod 0644 /run/decrypted/key", "secrets", "everybody may use"),
         ("chown -R codex-agent /etc/codex-ops/secrets", "secrets", "codex-agent could open"),
         ("echo 'codex-agent ALL=(root) NOPASSWD: /usr/bin/true' >/etc/sudoers.d/mistake", "sudo", "may use sudo"),
         ("echo 'codex-agent ALL=(root) NOPASSWD: /usr/bin/cat /etc/hostname' >/etc/sudoers.d/mistake", "sudo", "may use sudo"),
@@ -155,6 +172,7 @@ def test_the_self_test_sees_what_does_not_hold(guarded: Host, harm: str, check: 
     try:
         result, why = selftest(guarded)[check]
     finally:
+        guarded.must("rm", "-rf", "/run/decrypted", "/etc/codex-ops/secrets/decrypted")
         guarded.must("sh", "-c", "rm -f /etc/sudoers.d/mistake; chown -R root:codex-ops /etc/codex-ops/secrets; chmod 0640 /etc/codex-ops/secrets/provider-key")
     assert result == "BAD" and words in why, (result, why)
 

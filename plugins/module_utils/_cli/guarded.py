@@ -203,7 +203,8 @@ def agents(given: Asked, places: Places) -> t.Iterator[tuple[str, str, t.Any]]:
 
 def _mode(path: str) -> int:
     try:
-        return stat.S_IMODE(os.lstat(path).st_mode)
+        # A credential of systemd is a link to where it was decrypted.
+        return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
         return 0
 
