@@ -23,7 +23,9 @@ MAX_SHAPES = 5000
 KEPT = 600
 
 _BLOCK = 1 << 20
-_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_DIGITS = b"0123456789"
+#: Up to so many shapes in one block, looking for a line of each costs less than keeping all lines apart.
+_FEW = 50
 _MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?")
 _SYSLOG = re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?: (\d{4}))?\b")
@@ -92,7 +94,7 @@ class Group:
     @property
     def key(self) -> str:
         """The same from run to run."""
-        return hashlib.sha256(self.template.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        return hashlib.sha256(_stable(self.template).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class Groups:
@@ -103,7 +105,7 @@ class Groups:
 
     def clear(self) -> None:
         """Forget what was counted."""
-        #: Shape (the line with its numbers taken out) to count, first line, last line, and the number of that.
+        #: Shape (the line without its digits) to count, first line, last line, and the number of that.
         self._shapes: dict[bytes, list[t.Any]] = {}
         self._pieces: list[bytes] = []
         self._size = 0
@@ -145,28 +147,24 @@ class Groups:
 
     def _count(self, block: bytes) -> None:
         """Whole lines. All at once, a line costs a fraction of what it does one by one."""
-        raw = block.split(b"\n")
-        raw.pop()
-        if max(map(len, raw)) > KEPT:
-            raw = [line[:KEPT] for line in raw]
-            block = b"\n".join(raw) + b"\n"
-        block = block.translate(_TO_ZERO)
-        while b"00" in block:
-            block = block.replace(b"00", b"0")
-        shaped = block.split(b"\n")
+        shaped = block.translate(None, _DIGITS).split(b"\n")
         shaped.pop()
-        last = dict(zip(shaped, range(len(raw))))
+        counted = collections.Counter(shaped)
+        lines = _Lines(block, shaped, len(counted) <= _FEW)
         shapes = self._shapes
-        for shape, count in collections.Counter(shaped).items():
-            known, at = shapes.get(shape), last[shape]
-            if known is not None:
-                known[0] += count
-                known[2:] = raw[at], self.lines + at
-            elif len(shapes) < MAX_SHAPES:
-                shapes[shape] = [count, raw[shaped.index(shape)], raw[at], self.lines + at]
-            else:
+        for shape, count in counted.items():
+            known = shapes.get(shape[:KEPT])
+            if known is None and len(shapes) >= MAX_SHAPES:
                 self.beyond += count
-        self.lines += len(raw)
+                continue
+            at, last = lines.last(shape)
+            if known is None:
+                shapes[shape[:KEPT]] = [count, lines.first(shape)[:KEPT], last[:KEPT], self.lines + at]
+                continue
+            known[0] += count
+            if self.lines + at > known[3]:
+                known[2:] = last[:KEPT], self.lines + at
+        self.lines += len(shaped)
 
     def groups(self, redactor: Redactor) -> list[Group]:
         """What was counted, most frequent first. No template holds what *redactor* masks."""
@@ -175,15 +173,44 @@ class Groups:
         # In the order in which they came first.
         for count, first, last, at in self._shapes.values():
             made = template(first, redactor)
-            known = found.get(made)
+            key = _stable(made)
+            known = found.get(key)
             if known is None:
-                found[made] = Group(made, count, first, last)
-                newest[made] = at
+                found[key] = Group(made, count, first, last)
+                newest[key] = at
                 continue
             known.count += count
-            if at > newest[made]:
-                known.last, newest[made] = last, at
+            if at > newest[key]:
+                known.last, newest[key] = last, at
         return sorted(found.values(), key=lambda group: (-group.count, group.template))
+
+
+class _Lines:
+    """The first and the last line of each shape in a block of whole lines."""
+
+    def __init__(self, block: bytes, shaped: list[bytes], few: bool) -> None:
+        self._block, self._shaped = block, shaped
+        self._backwards = shaped[::-1] if few else []
+        self._raw = [] if few else block.split(b"\n")
+        self._at = {} if few else dict(zip(shaped, range(len(shaped))))
+
+    def first(self, shape: bytes) -> bytes:
+        """The first line of this shape."""
+        at = self._shaped.index(shape)
+        return self._raw[at] if self._raw else self._block.split(b"\n", at + 1)[at]
+
+    def last(self, shape: bytes) -> tuple[int, bytes]:
+        """The number of the last line of this shape, and that line."""
+        if self._raw:
+            at = self._at[shape]
+            return at, self._raw[at]
+        behind = self._backwards.index(shape) + 2
+        return len(self._shaped) + 1 - behind, self._block.rsplit(b"\n", behind)[-behind]
+
+
+def _stable(made: str) -> str:
+    """What is the same of a template, whether or not the line from which it was made had a number in each place."""
+    return made.replace("<n>", "")
 
 
 def template(line: bytes, redactor: Redactor) -> str:

@@ -199,6 +199,33 @@ def test_lines_are_the_same_however_they_arrive() -> None:
     assert counts[0][0][:2] == ("error <n> of <n>", 3000)
 
 
+@pytest.mark.parametrize("kinds", [1, 49, 51, 400])
+def test_a_group_has_its_first_and_its_last_line_however_many_kinds_there_are(kinds: int) -> None:
+    names = [chr(97 + number // 26) + chr(97 + number % 26) for number in range(kinds)]
+    lines = [f"error in {names[number * 11 % kinds]} number {number}" for number in range(1500)] + ["error alone"]
+    groups = Groups()
+    groups("".join(line + "\n" for line in lines).encode("ascii"))
+    groups.close()
+    found = {group.template: group for group in groups.groups(Redactor())}
+    assert len(found) == kinds + 1 and groups.lines == 1501 and groups.beyond == 0
+    for name in names:
+        wanted = [line.encode("ascii") for line in lines if f" {name} " in line]
+        group = found[f"error in {name} number <n>"]
+        assert (group.count, group.first, group.last) == (len(wanted), wanted[0], wanted[-1])
+
+
+def test_a_number_in_a_place_where_others_have_none_is_the_same_trouble() -> None:
+    keys = set()
+    for lines in (["error: disk sda failed", "error: disk sda1 failed", "error: disk sda12 failed"], ["error: disk sda7 failed", "error: disk sda failed"]):
+        groups = Groups()
+        groups("".join(line + "\n" for line in lines).encode("ascii"))
+        groups.close()
+        (group,) = groups.groups(Redactor())
+        assert group.count == len(lines)
+        keys.add(group.key)
+    assert len(keys) == 1
+
+
 # --- the journal ----------------------------------------------------------------------------------------------------------
 
 
