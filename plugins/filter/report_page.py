@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter day2.codex.report_page: what the playbook day2.codex.report writes."""
+
+from __future__ import annotations
+
+import collections.abc
+import datetime
+import json
+import os
+import stat
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.day2.codex.plugins.module_utils._version import VERSION
+from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
+from ansible_collections.day2.codex.plugins.plugin_utils._report_model import fleet
+from ansible_collections.day2.codex.plugins.plugin_utils._report_page import page
+
+#: How deep an answer is read, and the bytes of an earlier report that are.
+_DEPTH = 12
+_MAX_BEFORE = 64 * 1024 * 1024
+_ANSWERS = ("__report_jobs", "__report_audit", "report_prefix")
+
+
+def _fail(option: str, reason: str) -> t.NoReturn:
+    raise AnsibleFilterError(f"day2.codex.report_page: {option}: {reason}")
+
+
+def _since(days: int, now: datetime.datetime) -> datetime.datetime:
+    """The beginning of the first of *days* days, of which today is the last: the same all day long."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=days - 1)
+
+
+def _days(days: t.Any) -> int:
+    try:
+        number = int(str(days))
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 92:
+        _fail("days", f"expected a number of days from 1 to 92, found {str(days)[:40]!r}.")
+    return number
+
+
+def report_since(days: t.Any) -> str:
+    """The time since which a report of *days* days counts, as RFC 3339 has it.
+
+    :raises AnsibleFilterError: for another number than one from 1 to 92.
+    """
+    return _since(_days(days), datetime.datetime.now(datetime.timezone.utc)).isoformat()
+
+
+def _answers(hosts: t.Any, hostvars: t.Any) -> dict[str, tuple[t.Any, t.Any, t.Any]]:
+    if not isinstance(hosts, collections.abc.Iterable) or isinstance(hosts, (str, bytes)):
+        _fail("_input", "expected a list of hosts.")
+    if not isinstance(hostvars, collections.abc.Mapping):
+        _fail("hostvars", "expected a dictionary.")
+    found = {}
+    for host in hosts:
+        known = hostvars.get(host) or {}
+        jobs, audit, prefix = (plain(known.get(name), _DEPTH) for name in _ANSWERS)
+        # A question that was skipped after the host could not be reached was not asked.
+        found[str(host)] = (jobs, None if isinstance(audit, dict) and audit.get("skipped") else audit, prefix)
+    return found
+
+
+def _before(path: str) -> t.Any:
+    """The digest of the data of the report at *path*, or ``None``."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            raw = stream.read(_MAX_BEFORE) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else b""
+        return json.loads(raw).get("data_sha256")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def report_page(hosts: t.Any, hostvars: t.Any, path: str = "", days: t.Any = 30, now: str | None = None) -> list[dict[str, t.Any]]:
+    """The files of a report on *hosts*: JSON first, then the page, each with ``path``, ``content``, ``changed`` and ``says``.
+
+    :raises AnsibleFilterError: for options of another form than documented.
+    """
+    days = _days(days)
+    if not str(path).endswith(".html"):
+        _fail("path", f"expected a path that ends in .html, found {str(path)[:200]!r}.")
+    data_path = str(path)[: -len(".html")] + ".json"
+    time = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) if now is None else datetime.datetime.fromisoformat(now)
+    report = fleet(_answers(hosts, hostvars), made=time.isoformat(), since=_since(days, time).isoformat(), days=days, version=VERSION)
+    changed = _before(data_path) != report["data_sha256"] or not os.path.exists(path)
+    totals = report["totals"]
+    cells = ", ".join(f"{count} {status}" for status, count in totals["cells"].items() if count) or "nothing has run"
+    says = f"{totals['hosts']} hosts ({totals['hosts_not_asked']} not asked): {cells}; {totals['approvals']} plans wait for approval."
+    files = ((data_path, json.dumps(report, indent=1, sort_keys=True, ensure_ascii=True) + "\n"), (str(path), page(report)))
+    return [{"path": name, "content": content, "changed": changed, "says": says} for name, content in files]
+
+
+class FilterModule:
+    """What Ansible asks for the filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters, by name."""
+        return {"report_page": report_page, "report_since": report_since}

@@ -1,0 +1,216 @@
+# Copyright (c) 2026, The day2.codex authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes one report of a fleet from what its hosts answered: plain data, worst first. PRIVATE.
+
+The page shows nothing that is not in it. Its published form is schemas/fleet-report.schema.json.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import typing as t
+
+from ansible_collections.day2.codex.plugins.module_utils._outcomes import ALL as OUTCOMES
+from ansible_collections.day2.codex.plugins.module_utils._outcomes import FAILED
+from ansible_collections.day2.codex.plugins.plugin_utils._report_answers import AUDIT, JOBS, Words, taken
+
+#: How a runbook stands on a host, worst first, with what that means to people.
+STATUSES = {
+    "critical": "The newest report says CRITICAL.",
+    "failed": "The newest run failed, the agent could not do its work, or the audit log is not as it was written.",
+    "not asked": "The host could not be asked, or answered something unexpected.",
+    "warning": "The newest report says WARNING, or asks for a person.",
+    "stopped": "The kill switch is engaged or stopped the newest run, or something else was at work.",
+    "waits": "A plan waits for a person.",
+    "unknown": "The newest report cannot tell, or its status is none that is known.",
+    "open": "A job waits in the inbox, and nothing has run yet.",
+    "ok": "The newest run went well and reported nothing bad.",
+    "no run": "Nothing has run in this time. Where nothing is found, nothing runs.",
+}
+RANK = {status: rank for rank, status in enumerate(STATUSES)}
+#: What is listed at most; what is left off is counted.
+APPROVALS, DENIED, RUNBOOKS = 300, 200, 60
+#: The name under which runs of exec stand, which have no slice.
+EXEC = "(exec)"
+_OPEN = ("pending", "planned", "awaiting_approval", "approved")
+_STOPPED = ("kill_switch_engaged", "busy", "killed")
+_REPORTED = {"critical": "critical", "warning": "warning", "blocked": "failed", "failed": "failed", "": "ok", "ok": "ok", "changed": "ok", "unchanged": "ok"}
+_NO_JOBS = {"states": {}, "jobs": [], "plans": {"waiting": [], "left_off": 0, "unreadable": 0}, "kill_switch": None}
+
+
+def fleet(answers: t.Mapping[str, tuple[t.Any, t.Any, t.Any]], *, made: str, since: str, days: int, version: str) -> dict[str, t.Any]:
+    """The report of a fleet.
+
+    :arg answers: Of each host, by its name, what job_info and audit_info returned, ``None`` where one was not even asked, and its prefix.
+    :arg made: When, and *since* from when on, as RFC 3339 has it; *days* is the time between in days.
+    """
+    words = Words()
+    hosts = [_Host(words.text(str(name), 120), *said, words) for name, said in answers.items()]
+    runbooks, books_left_off = _runbooks(hosts)
+    shown = [host.as_dict(list(runbooks)) for host in hosts]
+    shown.sort(key=lambda one: (RANK[one["status"]], -one["bad_cells"], one["name"]))
+    approvals = [{"host": host.name, **plan} for host in hosts for plan in host.plans["waiting"]]
+    approvals.sort(key=lambda plan: (plan["created"], plan["host"]))
+    denied = [{"host": host.name, **attempt} for host in hosts for attempt in host.denied["newest"]]
+    denied.sort(key=lambda attempt: (attempt["time"], attempt["host"]), reverse=True)
+    waiting = len(approvals) + sum(host.plans["left_off"] for host in hosts)
+    refused = sum(host.denied["count"] for host in hosts)
+    data = {
+        "version": 1,
+        "collection": version,
+        "since": since,
+        "days": days,
+        "totals": {
+            "hosts": len(hosts),
+            "hosts_not_asked": sum(one["status_of_host"] == "not asked" for one in shown),
+            "kill_switches": sum(bool(one["kill_switch"]) for one in shown),
+            "logs_not_verified": sum(one["log"]["verified"] is False for one in shown),
+            "cells": {status: sum(cell["status"] == status for one in shown for cell in one["cells"]) for status in STATUSES},
+            "approvals": waiting,
+            "denied": refused,
+            "runs": sum(book["runs"] for book in runbooks.values()),
+            "requests": sum(book["requests"] for book in runbooks.values()),
+            "tokens": sum(book["tokens"] for book in runbooks.values()),
+        },
+        "runbooks": list(runbooks.values()),
+        "runbooks_left_off": books_left_off,
+        "hosts": shown,
+        "approvals": approvals[:APPROVALS],
+        "approvals_left_off": waiting - min(len(approvals), APPROVALS),
+        "denied": denied[:DENIED],
+        "denied_left_off": refused - min(len(denied), DENIED),
+    }
+    # What went into it, and not when it was made: whoever compares two reports compares these.
+    raw = json.dumps(data, sort_keys=True, ensure_ascii=True).encode("ascii")
+    return {**data, "made": made, "data_sha256": hashlib.sha256(raw).hexdigest()}
+
+
+class _Host:
+    """What one host said, as far as it had the right form."""
+
+    def __init__(self, name: str, jobs: t.Any, audit: t.Any, prefix: t.Any, words: Words) -> None:
+        self.name = name
+        self.prefix = words.text(str(prefix), 300) if isinstance(prefix, str) and prefix else "/"
+        inbox, wrong_jobs = taken(jobs, JOBS, "job_info", words)
+        trail, wrong_audit = taken(audit, AUDIT, "audit_info", words)
+        problems = [wrong for wrong in (wrong_jobs, wrong_audit) if wrong]
+        if jobs is None and audit is None:
+            problems.append("it was not asked: the play ended for it before")
+        self.problem = "; ".join(problems)
+        self.inbox_known = "states" in inbox
+        inbox = {**_NO_JOBS, **inbox}
+        self.switch, self.states, self.jobs, self.plans = (inbox[key] for key in ("kill_switch", "states", "jobs", "plans"))
+        summary = trail.get("summary") or {"slices": [], "slices_left_off": 0, "denied": {"count": 0, "newest": []}}
+        self.denied, self.left_off = summary["denied"], summary["slices_left_off"]
+        self.slices = {found["slice"] or EXEC: found for found in summary["slices"]}
+        self.log = {
+            "verified": trail.get("verified"), "exists": trail.get("exists"), "head": trail.get("head"), "msg": trail.get("msg", ""),
+        }  # fmt: skip
+        # The newest job of each: they come newest first.
+        self.newest: dict[str, dict[str, t.Any]] = {}
+        for job in self.jobs:
+            self.newest.setdefault(job["slice"], job)
+        self.waits = {plan["slice"] for plan in self.plans["waiting"]}
+
+    @property
+    def names(self) -> set[str]:
+        """The runbooks that it knows of."""
+        return {*self.slices, *self.newest, *self.waits} - {""}
+
+    def cell(self, name: str) -> dict[str, t.Any]:
+        """How the runbook *name* stands."""
+        found = self.slices.get(name) or {"runs": 0, "requests": 0, "tokens": 0, "last": None, "report": None, "days": []}
+        last, report, job = found["last"], found["report"], self.newest.get(name)
+        cell = {
+            "runbook": name,
+            "status": "no run",
+            "outcome": last["outcome"] if last else "",
+            "time": last["time"] if last else "",
+            "run_id": last["run_id"] if last else "",
+            "msg": last["msg"] if last else "",
+            "report": report,
+            "open_jobs": sum(one["slice"] == name and one["state"] in _OPEN for one in self.jobs),
+            "runs": found["runs"],
+            "tokens": found["tokens"],
+        }
+        cell["status"] = self._status(name, last, report, job)
+        if cell["status"] == "ok" and job is not None and job["code"] == "resolved":
+            cell["outcome"] = "resolved"
+        return cell
+
+    def _status(self, name: str, last: dict[str, t.Any] | None, report: dict[str, t.Any] | None, job: dict[str, t.Any] | None) -> str:
+        said = {"waits"} if name in self.waits else set()
+        if not said and job is not None and job["code"] == "resolved" and job["updated"] >= (last["time"] if last else ""):
+            return "ok"
+        if last is None:
+            return min(said, default="open" if job is not None and job["state"] in _OPEN else "no run")
+        outcome = last["outcome"]
+        said.add("stopped" if outcome in _STOPPED else "failed" if outcome in FAILED else "ok" if outcome in OUTCOMES else "unknown")
+        # What a change was made for is over once it is made.
+        if report is not None and outcome not in ("applied", "restored"):
+            said.add("warning" if report["needs_human"] else "ok")
+            said.add(_REPORTED.get(report["status"].lower(), "unknown"))
+        return min(said, key=RANK.__getitem__)
+
+    def as_dict(self, names: t.Sequence[str]) -> dict[str, t.Any]:
+        """Its part of the report, with a cell for each of *names* that it knows of."""
+        cells = [self.cell(name) for name in names if name in self.names]
+        engaged = self.switch if self.switch and self.switch["engaged"] else None
+        own = "not asked" if self.problem else "failed" if self.log["verified"] is False else "stopped" if engaged else "no run"
+        worst = min([own, *(cell["status"] for cell in cells)], key=RANK.__getitem__)
+        return {
+            "name": self.name,
+            "prefix": self.prefix,
+            "status": worst,
+            "status_of_host": own if own != "no run" else "ok",
+            "problem": self.problem,
+            "kill_switch": engaged,
+            "kill_switch_known": self.switch is not None,
+            "log": self.log,
+            "inbox_known": self.inbox_known,
+            "jobs": {state: count for state, count in self.states.items() if count},
+            "cells": cells,
+            "bad_cells": sum(RANK[cell["status"]] < RANK["waits"] for cell in cells),
+            "runbooks_left_off": self.left_off,
+            "plans_unreadable": self.plans["unreadable"],
+            "runs": sum(cell["runs"] for cell in cells),
+            "tokens": sum(cell["tokens"] for cell in cells),
+            "days": _added(found["days"] for found in self.slices.values()),
+        }
+
+
+def _added(several: t.Iterable[list[dict[str, t.Any]]]) -> list[dict[str, t.Any]]:
+    """The days of *several*, added up, oldest first."""
+    total: dict[str, dict[str, t.Any]] = {}
+    for days in several:
+        for day in days:
+            found = total.setdefault(day["day"][:10], {"day": day["day"][:10], "runs": 0, "bad": 0, "tokens": 0})
+            for key in ("runs", "bad", "tokens"):
+                found[key] += day[key]
+    return [total[day] for day in sorted(total)]
+
+
+def _runbooks(hosts: t.Sequence[_Host]) -> tuple[dict[str, dict[str, t.Any]], int]:
+    """The runbooks that hosts know of, worst first, with what they cost, and how many were left off: those that the fewest hosts know."""
+    found: dict[str, dict[str, t.Any]] = {}
+    known = collections.Counter(name for host in hosts for name in host.names)
+    names = sorted(known, key=lambda name: (-known[name], name))
+    for name in names[:RUNBOOKS]:
+        cells = [host.cell(name) for host in hosts if name in host.names]
+        counts = {status: sum(cell["status"] == status for cell in cells) for status in STATUSES}
+        found[name] = {
+            "name": name,
+            "status": min((cell["status"] for cell in cells), key=RANK.__getitem__),
+            "hosts": len(cells),
+            "cells": {status: count for status, count in counts.items() if count},
+            "runs": sum(cell["runs"] for cell in cells),
+            "requests": sum(host.slices[name]["requests"] for host in hosts if name in host.slices),
+            "tokens": sum(cell["tokens"] for cell in cells),
+            "days": _added(host.slices[name]["days"] for host in hosts if name in host.slices),
+        }
+    order = sorted(found.values(), key=lambda book: (RANK[book["status"]], [-book["cells"].get(status, 0) for status in STATUSES], book["name"]))
+    return {book["name"]: book for book in order}, len(names) - len(found)
