@@ -15,6 +15,8 @@ import typing as t
 
 #: Bytes of one file.
 MAX_FILE = 4 << 20
+#: Seconds after which nobody writes a file any more that is half-written.
+_OLD = 3600.0
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -93,11 +95,11 @@ def names(folder: str, end: str) -> list[str]:
 
 
 def sweep(folder: str) -> None:
-    """Remove what killed processes left half-written. Only for who holds the folder's lock."""
-    with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            if name.startswith(".") and name.endswith(".new"):
-                remove(os.path.join(folder, name))
+    """Remove what killed processes left half-written. Somebody may be writing what is new."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(".new") and time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD:
+                remove(entry.path)
 
 
 @contextlib.contextmanager

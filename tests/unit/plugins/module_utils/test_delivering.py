@@ -94,7 +94,7 @@ class Host:
         return delivering.deliver(Options(prefix=str(self.prefix)), named, clock=lambda: self.now, **more)
 
     def tickets(self) -> list[dict[str, t.Any]]:
-        return [one for one in delivering.tickets(str(self.prefix), resolved=True)["tickets"]]
+        return list(delivering.tickets(str(self.prefix), resolved=True)["tickets"])
 
     def ticket(self) -> dict[str, t.Any]:
         (one,) = self.tickets()
@@ -425,7 +425,12 @@ def test_the_pause_after_each_failure_is_longer_up_to_an_hour(host: Host) -> Non
 
 @pytest.mark.parametrize(
     ("text", "mode", "why"),
-    [(KEY, 0o644, "Others can read"), (KEY, 0o660, "Others can read or write"), ("hunter2-hunter2-hunter2-hunter2", 0o600, "must be one line"), ("", 0o600, "must be")],
+    [
+        (KEY, 0o644, "Others can read"),
+        (KEY, 0o660, "Others can read or write"),
+        ("hunter2-hunter2-hunter2-hunter2", 0o600, "must be one line"),
+        ("", 0o600, "must be one line"),
+    ],
 )
 def test_a_key_that_is_none_or_known_to_others_signs_nothing(host: Host, text: str, mode: int, why: str) -> None:
     host.key(text, mode)

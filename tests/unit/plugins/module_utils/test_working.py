@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import subprocess
 import typing as t
 
 import pytest
@@ -190,3 +191,64 @@ def test_a_job_says_what_came_from_outside_and_who_asked(host: Host) -> None:
     assert (wanted.name, wanted.document, wanted.plan) == ("inbox", None, None)
     assert wanted.inputs == {"signal": {"signal": "disk"}, "input": {"x": 1}}
     assert (wanted.requested_by, wanted.job_id) == (("unix:alice",), job)
+
+
+# --- telling people -------------------------------------------------------------------------------------------------------
+
+
+def _git(folder: pathlib.Path, *words: str) -> str:
+    settings = ("user.name=Ada", "user.email=ada@example.com", "commit.gpgsign=false")
+    given = [word for setting in settings for word in ("-c", setting)]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(["git", *given, *words], cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
+def test_work_that_waits_for_people_is_a_ticket_with_its_plan_and_a_branch(host: Host) -> None:
+    host.policy("approval")
+    pathlib.Path(host.places.delivery).write_text(json.dumps({"version": 1, "branch": True}), "utf-8")
+    folder = host.file.parent
+    _git(folder, "init", "-q", "-b", "main")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", "first")
+    job = host.add()
+    result = host.work()
+    assert result["outcome"] == "awaiting_approval" and result["ticket"] in result["msg"]
+    ticket = json.loads(pathlib.Path(result["ticket"]).read_text("utf-8"))
+    assert (ticket["job"], ticket["status"], ticket["plan"]["id"], ticket["plan"]["sha256"]) == (
+        job, "awaiting_approval", result["plan"]["id"], result["plan"]["sha256"],
+    )  # fmt: skip
+    assert "+sender: noreply@" in ticket["patch"] and ticket["plan"]["approvals_needed"] == 1
+    assert f"codex-ops approve {result['plan']['id']}" in ticket["plan"]["approve"]
+    assert result["branch"] == ticket["branch"] and ticket["branch"]["name"] == f"codex-ops/inbox/{result['plan']['sha256'][:12]}"
+    assert _git(folder, "show", f"{ticket['branch']['name']}:inbox.yml") + "\n" == RIGHT
+    assert _git(folder, "status", "--porcelain") == "" and host.file.read_text("utf-8") == WRONG
+    # Somebody let it pass, and the ticket is resolved by the run that applied it.
+    host.policy("automatic")
+    assert host.work(job)["ticket"] is None
+    assert json.loads(pathlib.Path(result["ticket"]).read_text("utf-8"))["state"] == "resolved"
+
+
+def test_a_repository_that_cannot_be_used_is_a_warning_and_the_job_goes_on(host: Host) -> None:
+    host.policy("approval")
+    pathlib.Path(host.places.delivery).write_text(json.dumps({"version": 1, "branch": True}), "utf-8")
+    (host.file.parent.parent / ".git").mkdir()
+    host.add()
+    result = host.work()
+    assert result["outcome"] == "awaiting_approval" and not result["failed"]
+    assert "no branch" in result["warnings"][-1] and result["branch"]["name"] is None and result["branch"]["why_not"]
+
+
+def test_a_failed_job_is_told_of_even_where_its_run_could_not_begin(host: Host) -> None:
+    job = host.add("removed")
+    result = host.work()
+    assert result["failed"] and pathlib.Path(result["ticket"]).name == f"{job}.json"
+
+
+def test_a_delivery_that_breaks_breaks_no_job(host: Host) -> None:
+    host.file.write_text(RIGHT, "utf-8")
+    pathlib.Path(host.places.outbox).write_text("a file, not a folder")
+    host.add()
+    result = host.work()
+    assert (result["outcome"], result["failed"], result["ticket"]) == ("unchanged", False, None)
+    assert "The next delivery tries again" in result["warnings"][-1]
