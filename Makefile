@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hosts lint molecule docs bench clean
+.PHONY: help demo test test-hosts test-page lint molecule docs bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-19s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ test: ## Run every check: lint, sanity, unit, adversary, integration; ONLY=unit 
 test-hosts: ## Test users, helpers and roles on throw-away hosts, in namespaces and in podman (as root)
 	@scripts/test-hosts
 	@scripts/molecule
+
+test-page: ## Test the report page in a real Chromium, without a screen
+	@scripts/test-page
 
 molecule: ## Only the roles, on Debian 12 and 13 in podman (as root; takes a while)
 	@scripts/molecule

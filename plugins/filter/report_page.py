@@ -17,7 +17,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.day2.codex.plugins.module_utils._version import VERSION
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
-from ansible_collections.day2.codex.plugins.plugin_utils._report_model import fleet
+from ansible_collections.day2.codex.plugins.plugin_utils._report_model import fleet, number_of_days, since
 from ansible_collections.day2.codex.plugins.plugin_utils._report_page import page
 
 #: How deep an answer is read, and the bytes of an earlier report that are.
@@ -30,27 +30,11 @@ def _fail(option: str, reason: str) -> t.NoReturn:
     raise AnsibleFilterError(f"day2.codex.report_page: {option}: {reason}")
 
 
-def _since(days: int, now: datetime.datetime) -> datetime.datetime:
-    """The beginning of the first of *days* days, of which today is the last: the same all day long."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=days - 1)
-
-
-def _days(days: t.Any) -> int:
+def _checked(days: t.Any) -> int:
     try:
-        number = int(str(days))
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 92:
-        _fail("days", f"expected a number of days from 1 to 92, found {str(days)[:40]!r}.")
-    return number
-
-
-def report_since(days: t.Any) -> str:
-    """The time since which a report of *days* days counts, as RFC 3339 has it.
-
-    :raises AnsibleFilterError: for another number than one from 1 to 92.
-    """
-    return _since(_days(days), datetime.datetime.now(datetime.timezone.utc)).isoformat()
+        return number_of_days(days)
+    except ValueError as error:
+        _fail("days", str(error))
 
 
 def _answers(hosts: t.Any, hostvars: t.Any) -> dict[str, tuple[t.Any, t.Any, t.Any]]:
@@ -83,12 +67,12 @@ def report_page(hosts: t.Any, hostvars: t.Any, path: str = "", days: t.Any = 30,
 
     :raises AnsibleFilterError: for options of another form than documented.
     """
-    days = _days(days)
+    days = _checked(days)
     if not str(path).endswith(".html"):
         _fail("path", f"expected a path that ends in .html, found {str(path)[:200]!r}.")
     data_path = str(path)[: -len(".html")] + ".json"
     time = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) if now is None else datetime.datetime.fromisoformat(now)
-    report = fleet(_answers(hosts, hostvars), made=time.isoformat(), since=_since(days, time).isoformat(), days=days, version=VERSION)
+    report = fleet(_answers(hosts, hostvars), made=time.isoformat(), since=since(days, time).isoformat(), days=days, version=VERSION)
     changed = _before(data_path) != report["data_sha256"] or not os.path.exists(path)
     totals = report["totals"]
     cells = ", ".join(f"{count} {status}" for status, count in totals["cells"].items() if count) or "nothing has run"
@@ -98,8 +82,8 @@ def report_page(hosts: t.Any, hostvars: t.Any, path: str = "", days: t.Any = 30,
 
 
 class FilterModule:
-    """What Ansible asks for the filters."""
+    """What Ansible asks for the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters, by name."""
-        return {"report_page": report_page, "report_since": report_since}
+        """The filter, by name."""
+        return {"report_page": report_page}

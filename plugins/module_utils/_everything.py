@@ -53,6 +53,7 @@ def _top() -> None:
         _ticketing,
         _validation,
         _version,
+        _waiting,
         _working,
     )
 
@@ -147,6 +148,7 @@ def _load_trail() -> None:
         redaction,
         remembered,
         sink,
+        summary,
         values,
         verify,
         who,

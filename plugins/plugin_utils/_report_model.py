@@ -10,6 +10,7 @@ The page shows nothing that is not in it. Its published form is schemas/fleet-re
 from __future__ import annotations
 
 import collections
+import datetime
 import hashlib
 import json
 import typing as t
@@ -40,6 +41,22 @@ _OPEN = ("pending", "planned", "awaiting_approval", "approved")
 _STOPPED = ("kill_switch_engaged", "busy", "killed")
 _REPORTED = {"critical": "critical", "warning": "warning", "blocked": "failed", "failed": "failed", "": "ok", "ok": "ok", "changed": "ok", "unchanged": "ok"}
 _NO_JOBS = {"states": {}, "jobs": [], "plans": {"waiting": [], "left_off": 0, "unreadable": 0}, "kill_switch": None}
+
+
+def number_of_days(given: t.Any) -> int:
+    """How many days *given* says.
+
+    :raises ValueError: for another number than one from 1 to 92.
+    """
+    text = str(given)
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= 92:
+        raise ValueError(f"expected a number of days from 1 to 92, found {text[:40]!r}.")
+    return int(text)
+
+
+def since(days: int, now: datetime.datetime) -> datetime.datetime:
+    """The beginning of the first of *days* days, of which today is the last: the same all day long."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=days - 1)
 
 
 def fleet(answers: t.Mapping[str, tuple[t.Any, t.Any, t.Any]], *, made: str, since: str, days: int, version: str) -> dict[str, t.Any]:

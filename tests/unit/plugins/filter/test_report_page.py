@@ -22,12 +22,14 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.day2.codex.plugins.filter.report_page import FilterModule
+from ansible_collections.day2.codex.plugins.filter.report_since import FilterModule as SinceModule
 from ansible_collections.day2.codex.plugins.plugin_utils._report_html import age, spark, tag
 from ansible_collections.day2.codex.plugins.plugin_utils._report_model import RANK, STATUSES
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 VALIDATOR = jsonschema.Draft7Validator(json.loads((ROOT / "schemas/fleet-report.schema.json").read_text("utf-8")))
-make, since = (FilterModule().filters()[name] for name in ("report_page", "report_since"))
+make = FilterModule().filters()["report_page"]
+since = SinceModule().filters()["report_since"]
 
 _spec = importlib.util.spec_from_file_location("day2_codex_fleet", ROOT / "tests/browser/fleet.py")
 assert _spec is not None and _spec.loader is not None
@@ -375,3 +377,5 @@ def test_other_options_are_errors_for_people(options: dict[str, t.Any], said: st
 
 def test_the_days_of_a_report_begin_at_midnight() -> None:
     assert since(1).endswith("T00:00:00+00:00") and since("30") < since(1)
+    with pytest.raises(AnsibleFilterError, match="from 1 to 92"):
+        since("a week")
