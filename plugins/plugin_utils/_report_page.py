@@ -96,9 +96,9 @@ def _tiles(report: _Report) -> Html:
 
 def _short(number: int) -> str:
     """A count that fits on a tile; elsewhere it stands in full."""
-    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**5, "k")):
-        if number >= size:
-            return f"{number / (10**3 if unit == 'k' else size):.{0 if unit == 'k' else 1}f} {unit}"
+    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= max(size, 10**5):
+            return f"{number / size:.{0 if number >= 100 * size else 1}f} {unit}"
     return f"{number:,}"
 
 
@@ -271,13 +271,18 @@ def _hosts(report: _Report) -> Html:
             tag("td", words(host["problem"][:80] + ("…" if len(host["problem"]) > 80 else "")) if host["problem"] else "asked"),
             tag("td", chip("stopped") if host["kill_switch"] else "released" if host["kill_switch_known"] else "not known"),
             tag("td", _chain(host["log"])),
-            tag("td", ", ".join(f"{number:,} {state}" for state, number in host["jobs"].items()) or ("empty" if host["inbox_known"] else "not known")),
+            tag("td", _inbox(host)),
             *(_number(host[key]) for key in ("runs", "tokens")),
             tag("td", spark(host["days"], report["made"], report["days"], key="runs", what="Runs")),
         )
         for host in report["hosts"]
     ]
     return table("Each host, the worst first. Red is the share of bad runs.", heads, rows, label="Hosts, as a table")
+
+
+def _inbox(host: _Report) -> str:
+    jobs = ", ".join(f"{number:,} {state.replace('_', ' ')}" for state, number in host["jobs"].items())
+    return jobs or ("empty" if host["inbox_known"] else "not known")
 
 
 def _chain(log: _Report) -> Html:

@@ -25,6 +25,7 @@ from ansible_collections.day2.codex.plugins.filter.report_page import FilterModu
 from ansible_collections.day2.codex.plugins.filter.report_since import FilterModule as SinceModule
 from ansible_collections.day2.codex.plugins.plugin_utils._report_html import age, spark, tag
 from ansible_collections.day2.codex.plugins.plugin_utils._report_model import RANK, STATUSES
+from ansible_collections.day2.codex.plugins.plugin_utils._report_page import _short
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 VALIDATOR = jsonschema.Draft7Validator(json.loads((ROOT / "schemas/fleet-report.schema.json").read_text("utf-8")))
@@ -379,3 +380,10 @@ def test_the_days_of_a_report_begin_at_midnight() -> None:
     assert since(1).endswith("T00:00:00+00:00") and since("30") < since(1)
     with pytest.raises(AnsibleFilterError, match="from 1 to 92"):
         since("a week")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0"), (99_999, "99,999"), (100_000, "100 k"), (1_250_000, "1.2 M"), (273_512_000, "274 M"), (10**15, "1000 T")]
+)
+def test_a_large_count_fits_on_its_tile(number: int, said: str) -> None:
+    assert _short(number) == said
