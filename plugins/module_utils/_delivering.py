@@ -332,30 +332,3 @@ def close(options: Options, name: str, why: str) -> dict[str, t.Any]:
         return {"outcome": "completed" if written else "unchanged", "changed": run.changed, "msg": f"The ticket {name} {word}."}
 
     return run.recorded(work)
-
-
-def overview(places: Places, now: float) -> dict[str, t.Any]:
-    """What status says of delivery: ``tickets`` that are open, ``waiting`` and ``held_back`` alerts, and what is wrong, as ``error``.
-
-    :raises CodexOpsError: ``newer_state``.
-    """
-    from ._delivery import outbox, settings  # pylint: disable=import-outside-toplevel
-    from ._delivery.state import State, load  # pylint: disable=import-outside-toplevel
-
-    error = alert = None
-    try:
-        alert = settings.load(places.delivery, places.owners, places.alert_key).alert
-    except CodexOpsError as wrong:
-        error = str(wrong)
-    state, waiting = load(places.outbox) or State(), len(outbox.waiting(places.outbox))
-    if state.why and waiting and error is None:
-        error = f"{waiting} could not be sent: {state.why}"
-    return {
-        "path": places.delivery,
-        "alerts_by": None if alert is None else alert.where,
-        "tickets": sum(1 for entry in state.tickets.values() if entry["open"]),
-        "waiting": waiting,
-        "held_back": state.held_count,
-        "sent_last_hour": state.recent(now),
-        "error": error,
-    }

@@ -103,7 +103,7 @@ def _load_contract() -> None:
 
 
 def _load_delivery() -> None:
-    from ._delivery import branch, files, hook, objects, outbox, repository, settings, signing, state, ticket
+    from ._delivery import branch, files, hook, objects, outbox, overview, repository, settings, signing, state, ticket
 
 
 def _load_gates() -> None:

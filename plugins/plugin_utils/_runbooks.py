@@ -17,6 +17,7 @@ import yaml
 
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import Slice, parse
+from ansible_collections.day2.codex.plugins.module_utils._delivery.settings import parse as parse_delivery
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._signals.registry import NAMES as COLLECTORS
 from ansible_collections.day2.codex.plugins.module_utils._signals.rules import parse as parse_rules
@@ -216,6 +217,25 @@ def rules_table(given: t.Any, time_zone: t.Any = None, slices_: t.Any = None) ->
         if rule.signal not in COLLECTORS:
             _fail(f"there is no collector {rule.signal!r}.", table.where(rule, "signal"), f"There are: {', '.join(COLLECTORS)}.", "collector_unknown")
     return {"rules": [rule.name for rule in table.rules], "content_b64": _packed(text.encode("ascii"))}
+
+
+# --- delivery -------------------------------------------------------------------------------------------------------------
+
+
+def delivery_file(given: t.Any) -> dict[str, t.Any]:
+    """The delivery file that a host keeps: ``alerts_by``, where alerts go or ``None``, and ``content_b64``, JSON.
+
+    :arg given: What people want; its version need not be said.
+    :raises CodexOpsError: ``delivery_invalid``, naming the place and what to do.
+    """
+    if not isinstance(given, dict):
+        _fail("expected a dictionary.", "runbooks_delivery", "It has the keys when, ticket, branch and alert.", "delivery_invalid")
+    try:
+        text = json.dumps({"version": 1, **given}, ensure_ascii=True, allow_nan=False, indent=2) + "\n"
+    except (TypeError, ValueError) as error:
+        _fail(f"it cannot be written as JSON: {error}.", "runbooks_delivery", "Quote dates and times, and use text as keys.", "delivery_invalid")
+    alert = parse_delivery(text.encode("ascii"), "runbooks_delivery", "").alert
+    return {"alerts_by": None if alert is None else alert.where, "content_b64": _packed(text.encode("ascii"))}
 
 
 # --- runbooks -------------------------------------------------------------------------------------------------------------

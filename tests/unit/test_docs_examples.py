@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 import typing as t
 
 import pytest
@@ -24,8 +26,13 @@ from ansible_collections.day2.codex.plugins.filter.policy_document import policy
 from ansible_collections.day2.codex.plugins.filter.schedule_entries import schedule_entries
 from ansible_collections.day2.codex.plugins.filter.signer_lines import signer_lines
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
+from ansible_collections.day2.codex.plugins.module_utils._agent.process import run_limited
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
+from ansible_collections.day2.codex.plugins.module_utils._delivery.hook import by_command
+from ansible_collections.day2.codex.plugins.module_utils._delivery.settings import parse as parse_delivery
+from ansible_collections.day2.codex.plugins.module_utils._delivery.signing import parse as parse_key
+from ansible_collections.day2.codex.plugins.module_utils._delivery.signing import signed
 from ansible_collections.day2.codex.plugins.module_utils._signals.rules import load as load_rules
 from ansible_collections.day2.codex.plugins.module_utils._trail import log as trail
 from ansible_collections.day2.codex.plugins.plugin_utils._agent_action import load_document
@@ -94,6 +101,8 @@ def test_every_example_is_of_a_kind_that_is_tested() -> None:
         "host",
         "inventory",
         "provision",
+        "delivery",
+        "hook",
     }
     blocks = sum(guide.read_text("utf-8").count(".. code-block::") for guide in GUIDES)
     assert len(EXAMPLES) == blocks >= 9
@@ -122,6 +131,37 @@ def test_a_table_of_rules_is_one(tmp_path: pathlib.Path, example: Example) -> No
     path.write_text(example.text, "utf-8")
     path.chmod(0o644)
     assert load_rules(str(path), {os.geteuid()}).rules
+
+
+@pytest.mark.parametrize("example", _of("delivery"))
+def test_a_delivery_file_is_one_and_the_guide_lists_every_key(example: Example) -> None:
+    assert parse_delivery(example.text.encode(), example.name, "/etc/codex-ops/secrets/alert-key").alert
+    schema, guide = load_schema("delivery"), (ROOT / "docs/docsite/rst/guide_runbooks.rst").read_text("utf-8")
+    keys = {*schema["properties"], *(f"alert.{name}" for name in schema["definitions"]["alert"]["properties"])} - {"version"}
+    listed = re.findall(r"^   \* - (``[a-z_.`, ]+``)$", guide.split("Tell people\n")[1].split("The webhook\n")[0], re.MULTILINE)
+    assert set(re.findall(r"``([a-z_.]+)``", " ".join(listed))) == keys
+
+
+def test_the_receiver_and_the_hook_of_the_guide_take_a_real_alert(tmp_path: pathlib.Path) -> None:
+    mail, hook = tmp_path / "mail", tmp_path / "tell-people"
+    (tmp_path / "sendmail").write_text(f"#!/bin/sh\ncat >> {mail}\n", "utf-8")
+    (tmp_path / "sendmail").chmod(0o755)
+    text = _text("tell-people").replace("/usr/bin/python3", sys.executable).replace("/usr/sbin/sendmail", str(tmp_path / "sendmail"))
+    hook.write_text(text, "utf-8")
+    hook.chmod(0o755)
+    key = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    names: dict[str, t.Any] = {}
+    exec(compile(_text("receive.py"), "receive.py", "exec"), names)
+    body = json.dumps({"type": "ticket.open", "timestamp": "x", "data": {"severity": "WARNING", "slice": "a", "host": "b", "summary": "Look.\r\nBcc: x"}})
+    alert = parse_delivery(json.dumps({"version": 1, "alert": {"command": [str(hook)]}}).encode(), "x", "/k").alert
+    assert alert is not None
+    headers = signed(parse_key(key.encode(), "key"), "msg_1", body.encode(), time.time())
+    assert names["verified"](key, headers, body.encode()) and not names["verified"](key, headers, body.encode() + b" ")
+    assert not names["verified"](key, {**headers, "webhook-timestamp": "1"}, body.encode())
+    for text in (body, json.dumps({"type": "tickets.held_back", "timestamp": "x", "data": {"host": "b", "count": 3, "tickets": []}})):
+        assert by_command(alert, parse_key(key.encode(), "key"), "msg_1", text.encode(), time.time(), run_limited) is None
+    sent = mail.read_text("utf-8")
+    assert 'Subject: "WARNING: a on b"\nMessage-ID: <msg_1@codex-ops>\n\nLook.' in sent and "3 more on b." in sent
 
 
 @pytest.mark.parametrize("example", _of("playbook"))

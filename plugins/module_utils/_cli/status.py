@@ -100,9 +100,9 @@ def _inbox(places: Places) -> dict[str, int] | None:
 
 
 def _delivery(places: Places) -> dict[str, t.Any]:
-    from .._delivering import overview  # pylint: disable=import-outside-toplevel
+    from .._delivery.overview import overview  # pylint: disable=import-outside-toplevel
 
-    return overview(places, time.time())
+    return overview(places.delivery, places.owners, places.alert_key, places.outbox)
 
 
 def _interrupted(places: Places) -> list[str] | None:

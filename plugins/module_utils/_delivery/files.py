@@ -17,6 +17,8 @@ import typing as t
 MAX_FILE = 4 << 20
 #: Seconds after which nobody writes a file any more that is half-written.
 _OLD = 3600.0
+#: How the name of a message that waits ends.
+MESSAGE = ".message"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 

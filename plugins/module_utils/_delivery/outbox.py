@@ -20,7 +20,7 @@ from . import files
 from .settings import SEVERITIES, Alert
 from .state import State, load, save
 
-_END = ".message"
+_END = files.MESSAGE
 #: Messages that wait; of more than that, the oldest become part of a summary.
 MOST = 200
 #: Messages of one pass.

@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import typing as t
-from urllib.parse import urlsplit
 
 from .._contract import owned
 from .._errors import CodexOpsError
@@ -50,7 +48,12 @@ class Alert(t.NamedTuple):
     @property
     def where(self) -> str:
         """Where alerts go, for people: a program, or a host. The rest of an address may be a secret."""
-        return self.command[0] if self.webhook is None else f"{urlsplit(self.webhook).scheme}://{urlsplit(self.webhook).netloc}"
+        return self.command[0] if self.webhook is None else _host(self.webhook)
+
+
+def _host(url: str) -> str:
+    scheme, _slashes, rest = url.partition("://")
+    return f"{scheme}://" + rest[: next((place for place, letter in enumerate(rest) if letter in "/?#"), len(rest))]
 
 
 class Settings(t.NamedTuple):
@@ -123,6 +126,8 @@ def _seconds(value: int | str | float) -> float:
 
 def problem(url: str) -> str | None:
     """What is wrong with the address of a webhook, if something is."""
+    from urllib.parse import urlsplit  # pylint: disable=import-outside-toplevel
+
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -141,6 +146,8 @@ def problem(url: str) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Whether *host*, a name or an address, is surely this host itself."""
+    import ipaddress  # pylint: disable=import-outside-toplevel
+
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:

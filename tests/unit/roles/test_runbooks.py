@@ -21,6 +21,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.day2.codex.plugins.filter.delivery_document import FilterModule as Delivery
 from ansible_collections.day2.codex.plugins.filter.rules_document import FilterModule as Rules
 from ansible_collections.day2.codex.plugins.filter.runbook_documents import FilterModule
 from ansible_collections.day2.codex.plugins.filter.schedule_entries import FilterModule as Schedule
@@ -28,6 +29,7 @@ from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import 
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.report import check_schema, known_schema, local_form, read_report
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
+from ansible_collections.day2.codex.plugins.module_utils._delivery.settings import load as load_delivery
 from ansible_collections.day2.codex.plugins.module_utils._gates import defaults
 from ansible_collections.day2.codex.plugins.module_utils._jobs import info
 from ansible_collections.day2.codex.plugins.module_utils._operation import operate
@@ -44,6 +46,7 @@ FILES = ROOT / "roles/runbooks/files"
 NAMES = sorted(path.name for path in FILES.iterdir())
 entries = Schedule().filters()["schedule_entries"]
 table = Rules().filters()["rules_document"]
+delivery = Delivery().filters()["delivery_document"]
 documents = FilterModule().filters()["runbook_documents"]
 
 #: One for each collector, and the usual work.
@@ -173,11 +176,15 @@ def test_the_playbook_of_the_guide_installs_what_there_is() -> None:
     for block in re.findall(r"^\.\. code-block:: yaml\n   :caption: playbook: .*\n\n((?:(?:    .*)?\n)+)", text, re.MULTILINE):
         for task in yaml.safe_load(block)[0]["tasks"]:
             given = task["vars"]
-            if "runbooks_catalogue" in given:
+            if "account_secrets" in given:
+                assert [secret["name"] for secret in given["account_secrets"]] == ["provider-key", "alert-key"]
+            elif "runbooks_delivery" in given:
+                assert delivery(given["runbooks_delivery"])["alerts_by"] == "https://hooks.example.com"
+            elif "runbooks_catalogue" in given:
                 assert len(documents(given["runbooks_catalogue"], str(FILES), given["runbooks_settings"])) == 2
                 assert table(given["runbooks_rules"], None, given["runbooks_catalogue"])["rules"] == ["renewals", "disks"]
             else:
-                assert [entry["name"] for entry in entries(given["schedule_entries"], host="web1")] == ["certificates", "inbox"]
+                assert [entry["name"] for entry in entries(given["schedule_entries"], host="web1")] == ["certificates", "inbox", "delivery"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -360,6 +367,31 @@ def test_a_wrong_rule_is_refused_on_the_controller(rules: t.Any, zone: str | Non
         table(rules, zone, ["disk-report"])
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"alarm": {}}, r"runbooks_delivery: .*did you mean 'alert'"),
+        ({"alert": {"webhook": "http://hook.example.com"}}, r"runbooks_delivery at alert.webhook: .*Use https"),
+        ({"alert": {"command": [float("nan")]}}, "cannot be written as JSON"),
+        ([], "expected a dictionary"),
+    ],
+)
+def test_a_wrong_delivery_is_refused_on_the_controller(said: t.Any, words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words):
+        delivery(said)
+
+
+def test_the_delivery_of_the_readme_is_one(tmp_path: pathlib.Path) -> None:
+    text = (FILES.parent / "README.md").read_text("utf-8")
+    made = delivery(yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])[0]["roles"][0]["vars"]["runbooks_delivery"])
+    path = tmp_path / "delivery.json"
+    path.write_bytes(base64.b64decode(made["content_b64"]))
+    path.chmod(0o644)
+    found = load_delivery(str(path), {os.geteuid()}, "/k")
+    assert found.alert is not None and found.alert.where == made["alerts_by"] == "/usr/local/sbin/tell-people"
+    assert delivery({})["alerts_by"] is None
+
+
 def test_the_role_says_in_check_mode_what_it_would_install(tmp_path: pathlib.Path) -> None:
     (tmp_path / "collections/ansible_collections/day2").mkdir(parents=True)
     (tmp_path / "collections/ansible_collections/day2/codex").symlink_to(ROOT)
@@ -368,8 +400,10 @@ def test_the_role_says_in_check_mode_what_it_would_install(tmp_path: pathlib.Pat
         "__runbooks_slices_folder": f"{tmp_path}/etc/slices.d",
         "__runbooks_skills_folder": f"{tmp_path}/skills",
         "__runbooks_list": f"{tmp_path}/list.json",
+        "__runbooks_delivery_file": f"{tmp_path}/etc/delivery.json",
     }
-    given = {"runbooks_catalogue": ["disk-report", "cache-cleanup"], "runbooks_settings": {"cache-cleanup": {"workspace": "/srv/cache"}}}
+    given: dict[str, t.Any] = {"runbooks_catalogue": ["disk-report", "cache-cleanup"], "runbooks_settings": {"cache-cleanup": {"workspace": "/srv/cache"}}}
+    given["runbooks_delivery"] = {"branch": True}
     play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.include_role": role, "vars": {**places, **given}}]}]
     (tmp_path / "play.yml").write_text(yaml.safe_dump(play), "utf-8")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
@@ -380,6 +414,7 @@ def test_the_role_says_in_check_mode_what_it_would_install(tmp_path: pathlib.Pat
     for name in ("disk-report", "cache-cleanup"):
         assert f"(item={name} ({documents([name], str(FILES), {name: given['runbooks_settings'].get(name, {})})[0]['slice']['sha256']}))" in done.stdout
     assert re.findall(r"\(item=(/var/lib/codex-runbooks\S*)\)", done.stdout) == ["/var/lib/codex-runbooks", "/var/lib/codex-runbooks/disk-report"]
+    assert re.search(r"TASK \[day2.codex.runbooks : Install the delivery\].*\n(changed|ok): \[localhost\]", done.stdout)
     assert not (tmp_path / "etc").exists()
 
 

@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.day2.codex.plugins.module_utils import _delivering as delivering
 from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import problems
+from ansible_collections.day2.codex.plugins.module_utils._delivery.overview import overview
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
 from ansible_collections.day2.codex.plugins.module_utils._jobs import Request, change
@@ -114,6 +115,9 @@ class Host:
             assert kept["argv"] == [self.command] and kept["cwd"] == "/" and set(kept["env"]) <= {"PATH", "LC_ALL", "HOME", "LC_CTYPE"}
             found.append(message)
         return found
+
+    def overview(self) -> dict[str, t.Any]:
+        return overview(self.places.delivery, self.places.owners, self.places.alert_key, self.places.outbox)
 
     def records(self) -> list[dict[str, t.Any]]:
         return [record for record in log.records(self.places.log) if record["command"]["operation"] == "delivery"]
@@ -398,7 +402,7 @@ def test_a_hook_that_fails_is_a_warning_and_is_called_again_with_the_same_id(hos
     assert host.inbox.get(job).state == "awaiting_approval"
     for line in pid.read_text().split() if pid.exists() else ():
         assert not pathlib.Path(f"/proc/{line}").exists()
-    assert delivering.overview(host.places, host.now)["error"].startswith("1 could not be sent: ")
+    assert host.overview()["error"].startswith("1 could not be sent: ")
     name = os.listdir(host.places.outbox)
     host.command = good
     host.alerts()
@@ -407,7 +411,7 @@ def test_a_hook_that_fails_is_a_warning_and_is_called_again_with_the_same_id(hos
     result = host.deliver()
     assert result["alerts"]["sent"] == 1 and result["warnings"] == []
     assert [f"{message['webhook-id']}.message" for message in host.given()] == [one for one in name if one.endswith(".message")]
-    assert delivering.overview(host.places, host.now)["error"] is None
+    assert host.overview()["error"] is None
 
 
 def test_the_pause_after_each_failure_is_longer_up_to_an_hour(host: Host) -> None:
