@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -27,6 +28,7 @@ from ansible_collections.day2.codex.plugins.filter.schedule_entries import sched
 from ansible_collections.day2.codex.plugins.filter.signer_lines import signer_lines
 from ansible_collections.day2.codex.plugins.module_utils._agent.cassette import load
 from ansible_collections.day2.codex.plugins.module_utils._agent.process import run_limited
+from ansible_collections.day2.codex.plugins.module_utils._cli.arguments import parse as parse_command
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import load_schema, problems
 from ansible_collections.day2.codex.plugins.module_utils._contract.slice import parse
 from ansible_collections.day2.codex.plugins.module_utils._delivery.hook import by_command
@@ -162,6 +164,13 @@ def test_the_receiver_and_the_hook_of_the_guide_take_a_real_alert(tmp_path: path
         assert by_command(alert, parse_key(key.encode(), "key"), "msg_1", text.encode(), time.time(), run_limited) is None
     sent = mail.read_text("utf-8")
     assert 'Subject: "WARNING: a on b"\nMessage-ID: <msg_1@codex-ops>\n\nLook.' in sent and "3 more on b." in sent
+
+
+def test_the_commands_on_tickets_are_taken_and_the_key_is_one(tmp_path: pathlib.Path) -> None:
+    for line in filter(None, _text("tickets").splitlines()):
+        assert parse_command(shlex.split(line)[1:], "/", None).part == "inbox"
+    made = subprocess.run(["/bin/sh", "-c", _text("key")], capture_output=True, check=True, cwd=tmp_path).stdout
+    assert len(parse_key(made, "key").raw) == 32
 
 
 @pytest.mark.parametrize("example", _of("playbook"))

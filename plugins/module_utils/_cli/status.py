@@ -73,6 +73,8 @@ def _policy(places: Places) -> tuple[t.Any, dict[str, t.Any]]:
 
 def _rules(places: Places) -> dict[str, t.Any] | None:
     """The table of rules: ``path``, ``count``, and ``error`` and ``code`` where it is wrong. ``None`` where there is none."""
+    if not os.path.lexists(places.rules):
+        return None
     from .._ruling import standing  # pylint: disable=import-outside-toplevel
 
     try:
