@@ -36,7 +36,7 @@ class Tried(t.NamedTuple):
 def secrets(places: Places) -> list[str]:
     """Files and folders that are not for the agent, as far as the caller can see them."""
     folder = os.path.dirname(places.provider_key)
-    found = [folder, places.log, places.inbox, places.plans, places.backups, "/etc/shadow"]
+    found = [folder, places.log, places.inbox, places.plans, places.tickets, places.outbox, places.backups, "/etc/shadow"]
     with contextlib.suppress(OSError):
         found += [os.path.join(folder, name) for name in sorted(os.listdir(folder))[:_MOST]]
     return [path for path in found if os.path.lexists(path)]
