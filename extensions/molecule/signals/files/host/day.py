@@ -27,8 +27,7 @@ TICK = 15
 
 
 def ticks(begin: float, said: list[str]) -> dict[str, int]:
-    """A day from *begin*, in this process, which is codex-ops: how many looks, jobs and runs. *said* takes what was not well."""
-    sys.path.insert(0, os.path.realpath("/opt/codex-ops/current"))
+    """A day from *begin*, as codex-ops: how many looks, changes and runs. *said* takes what was not well."""
     from codex_ops._collecting import Look, collect
     from codex_ops._options import Options
     from codex_ops._working import work
@@ -48,29 +47,46 @@ def ticks(begin: float, said: list[str]) -> dict[str, int]:
     return counts
 
 
-def as_codex_ops(begin: float) -> tuple[dict[str, int], list[str]]:
-    """:func:`ticks` in a process of codex-ops' own."""
+def nights(begin: float, said: list[str]) -> list[list[str]]:
+    """Two days of hours from *begin*, midnight, with a fault that lasts: the jobs that each made or counted."""
+    from codex_ops._collecting import Look, collect
+    from codex_ops._options import Options
+
+    options = {"rules": [{"path": "/srv/cache/night", "older_than": "7d"}], "warning": "1M"}
+    found = []
+    for hour in range(48):
+        result = collect(Options(prefix="/"), Look("cleanup", options, enqueue=True, now=begin + hour * HOUR))
+        found.append([job["id"] for job in result["jobs"]])
+        if result["signal"]["status"] != "warning" or result["failed"]:
+            said.append(f"{hour}: {result['msg']}")
+    return found
+
+
+def as_codex_ops(work: t.Callable[[float, list[str]], t.Any], begin: float) -> tuple[t.Any, list[str]]:
+    """What *work* returns and says in a process of codex-ops' own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        said: list[str] = []
+        found = None
         try:
             ops = pwd.getpwnam("codex-ops")
             os.chdir("/")
             os.setgroups([])
             os.setresgid(ops.pw_gid, ops.pw_gid, ops.pw_gid)
             os.setresuid(ops.pw_uid, ops.pw_uid, ops.pw_uid)
-            said: list[str] = []
-            data = json.dumps([ticks(begin, said), said]).encode()
+            sys.path.insert(0, os.path.realpath("/opt/codex-ops/current"))
+            found = work(begin, said)
         except BaseException as error:
-            data = json.dumps([{"looks": 0, "changed": 0, "runs": 0}, [repr(error)]]).encode()
-        with os.fdopen(writing, "wb") as stream:
-            stream.write(data)
+            said.append(repr(error))
+        with os.fdopen(writing, "w", encoding="utf-8") as stream:
+            json.dump([found, said], stream)
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        found = json.loads(stream.read())
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        found, said = json.load(stream)
     os.waitpid(child, 0)
-    return found[0], found[1]
+    return found, said
 
 
 def spent() -> dict[str, t.Any]:
@@ -86,18 +102,30 @@ def spent() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    """A healthy day, and one with a fault that nobody works on; then that the counters count."""
+    """A healthy day, two with a fault that nobody works on, and then that the counters count."""
     import faults
     from driver import COMMAND, begin, codex_ops, end, hold, jobs, tick
     from world import as_codex_ops as run_as
+    from world import write
 
     begin()
     began, before = time.monotonic(), spent()
-    counts, said = as_codex_ops(time.time())
+    counts, said = as_codex_ops(ticks, time.time())
     hold(not said, "a healthy host is ok all day", said[:5])
-    hold(counts["looks"] > 400 and counts["runs"] == 0 and counts["changed"] == 0, "a healthy day makes no job and no run", counts)
+    hold(counts and counts["looks"] > 400 and counts["runs"] == 0 and counts["changed"] == 0, "a healthy day makes no job and no run", counts)
     hold(spent() == before, "a healthy day asks no model: tokens, runs, records and the provider's own count stay", (before, spent()))
-    print(f"a healthy day, {counts['looks']} looks: {time.monotonic() - began:.1f} s")
+    print(f"a healthy day, {counts}: {time.monotonic() - began:.1f} s")
+
+    # What lasts is one job, when the night is over, and asks nobody while nobody works on it.
+    write("/srv/cache/night/old", os.urandom(2 << 20))
+    midnight = (time.time() // 86400 + 1) * 86400
+    os.utime("/srv/cache/night/old", (0, midnight - 8 * 86400))
+    hours, said = as_codex_ops(nights, midnight)
+    hold(not said, "a fault that lasts is seen at every look", said[:5])
+    hold(hours and not any(hours[:6]), "quiet hours make no job", hours)
+    hold(hours and len({job for hour in hours for job in hour}) == 1 and hours[6], "the hour after the quiet ones makes one job, and two days no other", hours)
+    hold(spent()["asked"] == before["asked"], "a job that nobody works on asks no model", spent())
+    begin()
 
     # The provider's count is one that counts: a fault, and a worker without a cassette.
     fault = faults.FAULTS["cleanup"]
