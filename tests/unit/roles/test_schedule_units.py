@@ -17,7 +17,9 @@ TEMPLATE = pathlib.Path(__file__).resolve().parents[3] / "roles/schedule/templat
 
 
 def _unit(run: str) -> str:
-    item: dict[str, t.Any] = entries([{"name": "one", "when": "@daily", "run": run}], "web1", "/opt/codex-ops/schedule", "/var/lib/codex-ops/schedule", "/usr/bin/python3")[0]
+    item: dict[str, t.Any] = entries(
+        [{"name": "one", "when": "@daily", "run": run}], "web1", "/opt/codex-ops/schedule", "/var/lib/codex-ops/schedule", "/usr/bin/python3"
+    )[0]
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
     return environment.from_string(TEMPLATE.read_text("utf-8")).render(item=item, schedule_user="codex-ops", schedule_path="/usr/bin")
 
