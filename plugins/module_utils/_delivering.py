@@ -254,22 +254,36 @@ class _Delivery:
                 return str(error).rstrip(".")
             if alert.webhook is not None:
                 return hook.by_webhook(alert, key, message, body, self._clock())
-            foreign = self._foreign(alert.command[0])
-            return foreign or hook.by_command(alert, key, message, body, self._clock(), run_limited)
+            return _foreign(self._places, alert.command[0]) or hook.by_command(alert, key, message, body, self._clock(), run_limited)
 
         return call
 
-    def _foreign(self, program: str) -> str | None:
-        """On a host, what is run is root's alone, with every folder above it."""
-        if self._places.own:
-            return None
-        from ._identities import foreign_part  # pylint: disable=import-outside-toplevel
 
-        try:
-            part = foreign_part(program)
-        except OSError as error:
-            return f"{program} cannot be run: {error.strerror}"
-        return None if part is None else f"somebody besides root could change {part}, so {program} is not run"
+def _foreign(places: Places, program: str) -> str | None:
+    """Why the program is not run: on a host, it is root's alone, with every folder above it."""
+    if places.own:
+        return None
+    from ._identities import foreign_part  # pylint: disable=import-outside-toplevel
+
+    try:
+        part = foreign_part(program)
+    except OSError as error:
+        return f"{program} cannot be run: {error.strerror}"
+    return None if part is None else f"somebody besides root could change {part}, so {program} is not run"
+
+
+def hook_problem(places: Places, alert: Alert) -> str | None:
+    """What keeps the hook from being called, as far as that can be seen without a call.
+
+    :raises CodexOpsError: ``alert_key_invalid``.
+    """
+    from ._delivery import signing  # pylint: disable=import-outside-toplevel
+
+    signing.read(alert.key_file, places.owners)
+    if alert.webhook is None:
+        program = alert.command[0]
+        return _foreign(places, program) or (None if os.access(program, os.X_OK) else f"{program} cannot be run")
+    return f"the file of authorities {alert.ca_file} cannot be read" if alert.ca_file and not os.access(alert.ca_file, os.R_OK) else None
 
 
 # --- looking, and closing -------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def selftest(given: Asked) -> dict[str, t.Any]:
         ("kill switch", lambda: _kill_switch(places)),
         ("policy", lambda: _policy(places)),
         ("rules", lambda: _rules(places)),
+        ("delivery", lambda: _delivery(places)),
         ("signers", lambda: _signers(places)),
         ("engine", lambda: _engine(given)),
         ("python", _python),
@@ -149,6 +150,21 @@ def _rules(places: Places) -> Answer:
     if unknown is not None:
         return WARN, f"there is no collector {unknown.signal!r}, so the rule {unknown.name!r} never takes anything: correct {table.where(unknown, 'signal')}"
     return OK, f"{len(table.rules)} in {table.path}"
+
+
+def _delivery(places: Places) -> Answer:
+    """Nothing here stops an agent: what is wrong is to be looked at."""
+    from .._delivering import hook_problem  # pylint: disable=import-outside-toplevel
+    from .._delivery.settings import load  # pylint: disable=import-outside-toplevel
+
+    try:
+        alert = load(places.delivery, places.owners, places.alert_key).alert
+        wrong = None if alert is None else hook_problem(places, alert)
+    except CodexOpsError as error:
+        return WARN, str(error)
+    if alert is None:
+        return OK, "tickets are written, and nobody is alerted"
+    return (WARN, wrong) if wrong else (OK, f"alerts go by {alert.where}")
 
 
 def _signers(places: Places) -> Answer:

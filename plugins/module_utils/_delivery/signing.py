@@ -20,7 +20,7 @@ from .._errors import CodexOpsError
 PREFIX = "whsec_"
 #: Bytes that a key has.
 SHORTEST, LONGEST = 24, 64
-_MAKE_ONE = 'Make one with: printf \'whsec_%s\\n\' "$(openssl rand -base64 32)"'
+_MAKE_ONE = "Make one with: printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\""
 _MAX_FILE = 4096
 
 

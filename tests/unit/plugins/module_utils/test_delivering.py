@@ -22,6 +22,7 @@ import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils import _delivering as delivering
 from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
+from ansible_collections.day2.codex.plugins.module_utils._cli.selftest import _delivery
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import problems
 from ansible_collections.day2.codex.plugins.module_utils._delivery.overview import overview
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
@@ -503,6 +504,23 @@ def test_the_command_lists_shows_closes_and_delivers(host: Host, capfd: pytest.C
     assert status == 1 and "delivery.json" in said
     main(["status", "--prefix", str(host.prefix)])
     assert "alerts" in capfd.readouterr().out
+
+
+def test_the_self_test_says_what_keeps_people_from_being_told(host: Host) -> None:
+    def said() -> tuple[str, str]:
+        return _delivery(host.places)
+
+    assert said() == ("ok", "tickets are written, and nobody is alerted")
+    host.alerts()
+    assert said() == ("ok", f"alerts go by {host.command}")
+    host.wants(alert={"command": ["/nowhere"]})
+    assert said() == ("look at it", "/nowhere cannot be run")
+    host.wants(alert={"webhook": "https://hook.example.com/x", "ca_file": "/nowhere.pem"})
+    assert "/nowhere.pem cannot be read" in said()[1]
+    host.key(KEY, 0o644)
+    assert "Others can read" in said()[1]
+    host.wants(alarm={})
+    assert said()[0] == "look at it" and "did you mean 'alert'" in said()[1]
 
 
 def test_two_deliveries_at_once_tell_each_thing_once(host: Host) -> None:
