@@ -77,7 +77,9 @@ def report_page(hosts: t.Any, hostvars: t.Any, path: str = "", days: t.Any = 30,
     totals = report["totals"]
     cells = ", ".join(f"{count} {status}" for status, count in totals["cells"].items() if count) or "nothing has run"
     says = f"{totals['hosts']} hosts ({totals['hosts_not_asked']} not asked): {cells}; {totals['approvals']} plans wait for approval."
-    files = ((data_path, json.dumps(report, indent=1, sort_keys=True, ensure_ascii=True) + "\n"), (str(path), page(report)))
+    # Before ansible-core 2.19, a template whose result begins with a brace is no text any more.
+    data = "\n" + json.dumps(report, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+    files = ((data_path, data), (str(path), page(report)))
     return [{"path": name, "content": content, "changed": changed, "says": says} for name, content in files]
 
 

@@ -20,13 +20,13 @@ class Html(str):
 _EMPTY = frozenset({"meta", "br"})
 
 
-def tag(name: str, /, *children: t.Any, **attributes: t.Any) -> Html:
-    """The element *name* with its *children*, of which every one that is no :class:`Html` is text.
+def tag(element: str, /, *children: t.Any, **attributes: t.Any) -> Html:
+    """The element *element* with its *children*, of which every one that is no :class:`Html` is text.
 
     :arg attributes: ``class_`` is ``class``, ``aria_label`` is ``aria-label``. ``None`` leaves one out.
     """
     said = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value), quote=True)}"' for key, value in attributes.items() if value is not None)
-    return Html(f"<{name}{said}>" if name in _EMPTY else f"<{name}{said}>{join(*children)}</{name}>")
+    return Html(f"<{element}{said}>" if element in _EMPTY else f"<{element}{said}>{join(*children)}</{element}>")
 
 
 def join(*children: t.Any) -> Html:

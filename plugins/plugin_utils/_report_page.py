@@ -110,7 +110,9 @@ def _people(report: _Report) -> Html:
     items += [_switch(host, report["made"]) for host in report["hosts"] if host["kill_switch"]]
     items += [_log(host) for host in report["hosts"] if host["log"]["verified"] is False]
     prefixes = {host["name"]: host["prefix"] for host in report["hosts"]}
-    items += [_approval(plan, prefixes[plan["host"]], report["made"]) for plan in report["approvals"]]
+    # A plan has the name of the run that made it.
+    reports = {(host["name"], cell["report"]["run_id"]): cell["report"]["summary"] for host in report["hosts"] for cell in host["cells"] if cell["report"]}
+    items += [_approval(plan, prefixes[plan["host"]], reports.get((plan["host"], plan["id"]), ""), report["made"]) for plan in report["approvals"]]
     if not items:
         return tag("p", "Nothing: every host answered, no kill switch is engaged, and no plan waits.")
     left = report["approvals_left_off"]
@@ -138,7 +140,7 @@ def _log(host: _Report) -> Html:
     return tag("li", title, tag("p", words(host["log"]["msg"])))
 
 
-def _approval(plan: _Report, prefix: str, now: str) -> Html:
+def _approval(plan: _Report, prefix: str, said_by_agent: str, now: str) -> Html:
     given, needed = len(plan["approved_by"]), plan["approvals_needed"]
     asked = [join(", " if at else "", words(name)) for at, name in enumerate(plan["requested_by"])]
     by = [join(", " if at else "", words(name)) for at, name in enumerate(plan["approved_by"])]
@@ -151,6 +153,7 @@ def _approval(plan: _Report, prefix: str, now: str) -> Html:
         ("Would change", join(change, " in ", code(plan["workspace"]))),
         ("Approvals", join(f"{given} of {needed}", " (" if by else "", *by, ")" if by else "")),
         ("Why", words(plan["reason"])),
+        ("The agent says", words(said_by_agent) if said_by_agent else ""),
         ("Made by", "a cassette, not a model" if plan["replayed"] else ""),
         ("Job", code(plan["job"]) if plan["job"] else ""),
     )

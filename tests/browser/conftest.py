@@ -34,8 +34,8 @@ class Opened:
         self.page = page
         self.requests: list[str] = []
         self.said: list[str] = []
-        page.on("request", lambda request: self._asked(request))
-        page.on("console", lambda message: self._told(message))
+        page.on("request", self._asked)
+        page.on("console", self._told)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("dialog", lambda dialog: self.said.append(dialog.message))
         self.url = path.as_uri()

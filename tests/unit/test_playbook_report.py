@@ -29,7 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas/fleet-report.schema.json").read_text("utf-8"))
 GUIDE = (ROOT / "docs/docsite/rst/guide_report.rst").read_text("utf-8")
 CALL = {"type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": json.dumps({"cmd": "sed -i s/norply@/noreply@/ inbox.yml"})}
-REPORT = {"status": "changed", "summary": "The sender is <b>right</b> now.\u202e", "findings": [{"severity": "WARNING", "summary": "It was wrong."}]}
+REPORT = {"status": "changed", "summary": "The sender is <b>right</b> now.\u202e {{ 6 * 7 }}", "findings": [{"severity": "WARNING", "summary": "Wrong."}]}
 MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": json.dumps(REPORT)}]}
 TAPE = {"version": 1, "exchanges": [{"response": {"items": [CALL], "usage": {"input_tokens": 900, "output_tokens": 40}}}, {"response": {"items": [MESSAGE]}}]}
 
@@ -114,12 +114,12 @@ def test_every_host_is_on_the_page_whether_it_answers_or_not(fleet: Fleet) -> No
     assert [(one["host"], one["id"], one["sha256"], one["job"]) for one in found["approvals"]] == [("mail", plan["id"], plan["sha256"], fleet.job)]
     assert "unix:cron" in found["approvals"][0]["requested_by"]
     cell = hosts["mail"]["cells"][0]
-    assert (cell["runbook"], cell["status"], cell["report"]["summary"]) == ("inbox-sender", "waits", "The sender is <b>right</b> now.\\u{202e}")
+    assert (cell["runbook"], cell["status"], cell["report"]["summary"]) == ("inbox-sender", "waits", "The sender is <b>right</b> now.\\u{202e} {{ 6 * 7 }}")
     assert f"-e prefix={fleet.places.prefix}" in (fleet.folder / "page.html").read_text("utf-8")
     assert cell["tokens"] == fleet.result["usage"]["total_tokens"] > 0
     assert hosts["mail"]["log"]["verified"] is True and hosts["mail"]["log"]["head"]["seq"] == len(before)
     page = (fleet.folder / "page.html").read_text("utf-8")
-    assert plan["sha256"] in page and "<b>right" not in page and "could not be reached" in page
+    assert plan["sha256"] in page and "<b>right" not in page and "{{ 6 * 7 }}" in page and "could not be reached" in page
     for name in ("page.html", "page.json"):
         assert (fleet.folder / name).stat().st_mode & 0o777 == 0o640
 

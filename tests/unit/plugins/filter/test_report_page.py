@@ -79,6 +79,8 @@ def report(known: dict[str, t.Any], **more: t.Any) -> tuple[dict[str, t.Any], st
     data, page = make(list(known), known, **{"path": "/nowhere/report.html", "now": fleets.NOW, **more})
     assert [file["path"] for file in (data, page)] == ["/nowhere/report.json", "/nowhere/report.html"]
     found = json.loads(data["content"])
+    # Or Ansible would take it for a dictionary.
+    assert data["content"].startswith("\n{")
     VALIDATOR.validate(found)
     return found, page["content"]
 
