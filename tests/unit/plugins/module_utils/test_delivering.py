@@ -147,6 +147,18 @@ def test_where_nobody_is_needed_nothing_is_written_and_nothing_recorded(host: Ho
     assert host.tickets() == [] and host.records() == []
 
 
+def test_what_was_looked_at_long_ago_is_not_looked_at_again(host: Host) -> None:
+    state = pathlib.Path(host.places.outbox) / "state.json"
+    for _time in range(3):
+        host.job("unchanged", key="same")
+        host.deliver()
+        assert json.loads(state.read_text())["seen"] == host.now
+        host.now += 3600
+    before = state.stat()
+    host.deliver()
+    assert state.stat() == before
+
+
 def test_without_any_file_a_failed_job_becomes_one_ticket(host: Host) -> None:
     job = host.job(code="internal_error")
     result = host.deliver()
