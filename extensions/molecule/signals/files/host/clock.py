@@ -67,9 +67,13 @@ def applied(name: str, plan: str) -> None:
         end()
     job = codex_ops("inbox", "show", found[0]["id"])["job"]
     hold(job["plan"] == plan, f"it is the plan of {name} that was signed", (job["plan"], plan))
-    hold({entry["by"].split()[0] for entry in job["history"]} == {"codex-ops"}, f"nobody touched the job of {name} by hand", job["history"])
+    by = {entry["by"].split()[0].split(":")[-1] for entry in job["history"]}
+    hold(by == {"codex-ops"}, f"nobody touched the job of {name} by hand", sorted(by))
     records = codex_ops("audit", "show", "--slice", slice_, "--limit", "100")["records"]
-    outcomes = {record["result"]["outcome"]: record for record in records if record["phase"] == "outcome" and record["result"].get("outcome")}
+    ended = [record for record in records if record["phase"] == "outcome"]
+    outcomes = {record["result"]["outcome"]: record for record in ended if record["command"]["operation"] == "slice"}
+    people = [record["user"]["name"] for record in ended if record["command"]["operation"] not in ("slice", "job", "approval")]
+    hold(not people, f"nobody does anything for {name} but look, work, and sign", people)
     hold({"awaiting_approval", "applied"} <= set(outcomes), f"the trail knows plan and apply of {name}", sorted(outcomes))
     if {"awaiting_approval", "applied"} <= set(outcomes):
         waited, done = outcomes["awaiting_approval"], outcomes["applied"]

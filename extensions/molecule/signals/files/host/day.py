@@ -9,6 +9,7 @@ The installed engine is called with the time that the clock would say; the host 
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pathlib
@@ -72,7 +73,7 @@ def as_codex_ops(work: t.Callable[[float, list[str]], t.Any], begin: float) -> t
         try:
             ops = pwd.getpwnam("codex-ops")
             os.chdir("/")
-            os.setgroups([])
+            os.setgroups([grp.getgrnam("systemd-journal").gr_gid])
             os.setresgid(ops.pw_gid, ops.pw_gid, ops.pw_gid)
             os.setresuid(ops.pw_uid, ops.pw_uid, ops.pw_uid)
             sys.path.insert(0, os.path.realpath("/opt/codex-ops/current"))

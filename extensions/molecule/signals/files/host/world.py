@@ -145,8 +145,8 @@ def repository(folder: str) -> None:
 
 
 def as_codex_ops(*argv: str, check: bool = True) -> str:
-    """What a command says that codex-ops runs."""
-    return call("setpriv", "--reuid=codex-ops", "--regid=codex-ops", "--clear-groups", "--", *argv, check=check)
+    """What a command says that codex-ops runs, with the group that the units of the schedule have for a look."""
+    return call("setpriv", "--reuid=codex-ops", "--regid=codex-ops", "--groups=systemd-journal", "--", *argv, check=check)
 
 
 def baseline() -> None:
