@@ -85,7 +85,7 @@ def test_a_kill_between_any_two_system_calls_loses_nothing(tmp_path: pathlib.Pat
     whole = _host(tmp_path, 0)
     finished, calls = _in_child(whole, 0)
     assert finished and calls > 200
-    killed = again = 0
+    killed = 0
     for number, place in enumerate(sorted({1 + round(step * (calls - 1) / (PLACES - 1)) for step in range(PLACES)}), 1):
         host = _host(tmp_path, number)
         finished, _calls = _in_child(host, place)
@@ -100,11 +100,24 @@ def test_a_kill_between_any_two_system_calls_loses_nothing(tmp_path: pathlib.Pat
         assert set().union(*told.values()) == {one["id"] for one in tickets}, place
         # No ticket is told of under two IDs, one of a summary aside that was being made.
         assert sum(len(ids) for ids in told.values()) == JOBS, place
-        again += len(host.out.read_text("utf-8").splitlines()) > len(told)
         assert not [name for name in os.listdir(host.places.outbox) if name.endswith(".message")], place
         assert host.deliver()["run_id"] is None, place
-    # The kills did hit deliveries at work, and some of them between an alert and its being remembered.
-    assert killed > PLACES * 0.9 and again > 0
+    # The kills did hit deliveries at work; how many calls one makes depends on how long it waits.
+    assert killed > PLACES * 0.6
+
+
+def test_what_was_sent_and_not_remembered_is_sent_again_under_the_same_id(tmp_path: pathlib.Path) -> None:
+    host = _host(tmp_path, 0)
+    mark = host.folder / "killed"
+    killer = f"#!/bin/sh\nread -r line\nprintf '%s\\n' \"$line\" >> {host.out}\n[ -e {mark} ] || {{ touch {mark}; kill -9 $PPID; }}\n"
+    host.command = host.program(killer, "killer")
+    host.alerts(per_hour=100)
+    finished, _calls = _in_child(host, 0)
+    assert not finished and len(host.out.read_text("utf-8").splitlines()) == 1
+    assert host.deliver()["alerts"]["sent"] == JOBS
+    assert len(host.out.read_text("utf-8").splitlines()) == JOBS + 1
+    told = _told(host)
+    assert len(told) == JOBS and set().union(*told.values()) == {one["id"] for one in host.tickets()}
 
 
 def test_a_full_disk_is_a_warning_and_nothing_is_lost(tmp_path: pathlib.Path) -> None:
