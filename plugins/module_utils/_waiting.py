@@ -15,20 +15,22 @@ from ._errors import CodexOpsError
 from ._options import Options
 from ._places import Places
 
-#: The newest runs that are looked at, the plans that are listed, and the bytes of one that are read.
+#: The newest runs that are looked at, the plans that are listed, and the bytes of one, and of all together, that are read.
 RUNS = 1000
 PLANS = 50
 MAX_PLAN = 8 * 1024 * 1024
+MAX_PLANS = 64 * 1024 * 1024
 _LISTED = 10
 
 
-def plans(prefix: str, named: t.Collection[str]) -> dict[str, t.Any]:
+def plans(prefix: str, named: t.Collection[str], budget: int = MAX_PLANS) -> dict[str, t.Any]:
     """The plans that wait for an approval: ``waiting`` (newest first), ``left_off`` (how many more of them there may be) and ``unreadable``.
 
-    Of one slice and workspace only the newest plan counts, and those that jobs wait with: whoever plans again means the new one.
+    Of one slice and workspace only the newest plan counts, used or not, and those that jobs wait with: whoever plans again means the new one.
     Whether the files are still as the plan found them is not looked at.
 
     :arg named: The IDs of the plans of jobs that wait for approval.
+    :arg budget: The bytes of plans that are read, newest first. What is not read is left off.
     """
     places = Places(prefix)
     try:
@@ -42,14 +44,19 @@ def plans(prefix: str, named: t.Collection[str]) -> dict[str, t.Any]:
     left_off = unreadable = 0
     for name in names:
         folder = places.run_dir(name)
-        if os.path.lexists(os.path.join(folder, "spent")):
+        spent = os.path.lexists(os.path.join(folder, "spent"))
+        budget -= 0 if budget < 0 else min(_size(folder), MAX_PLAN)
+        if budget < 0:
+            # From here on nobody knows what is newest of what.
+            left_off += not spent and _size(folder) > 0
             continue
         try:
             plan = _read(folder, name)
             if plan is None:
                 continue
             about = (str((plan["slice"] or {}).get("name")), plan["workspace"])
-            if about in seen and name not in named:
+            if spent or (about in seen and name not in named):
+                seen.add(about)
                 continue
             seen.add(about)
             if len(waiting) == PLANS:
@@ -57,11 +64,19 @@ def plans(prefix: str, named: t.Collection[str]) -> dict[str, t.Any]:
                 continue
             gate = _gate(prefix, plan)
         except (CodexOpsError, OSError, RecursionError):
-            unreadable += 1
+            unreadable += not spent
             continue
         if gate is not None:
             waiting.append(_shown(plan, gate))
     return {"waiting": waiting, "left_off": left_off, "unreadable": unreadable}
+
+
+def _size(folder: str) -> int:
+    """The bytes of the plan in *folder*; 0 where there is none."""
+    try:
+        return os.lstat(os.path.join(folder, "plan.json")).st_size
+    except OSError:
+        return 0
 
 
 def _read(folder: str, name: str) -> dict[str, t.Any] | None:

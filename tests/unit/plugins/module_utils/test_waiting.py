@@ -85,6 +85,32 @@ def test_of_plans_without_a_job_only_the_newest_of_a_slice_waits(host: Host) -> 
     assert [plan["id"] for plan in found] == [max(result["plan"]["id"] for result in host.results)]
 
 
+def test_a_plan_that_is_older_than_one_that_was_used_does_not_come_back(host: Host) -> None:
+    from ansible_collections.day2.codex.plugins.module_utils._waiting import plans
+
+    newest = pathlib.Path(host.places.run_dir(max(result["plan"]["id"] for result in host.results)))
+    (newest / "spent").touch()
+    whole = (newest / "plan.json").read_bytes()
+    try:
+        assert plans(host.prefix, ())["waiting"] == []
+        # Of what was used, nothing is to be decided.
+        (newest / "plan.json").write_bytes(b"{")
+        assert plans(host.prefix, ())["unreadable"] == 0
+    finally:
+        (newest / "spent").unlink()
+        (newest / "plan.json").write_bytes(whole)
+
+
+def test_no_more_is_read_than_a_host_can_bear_and_what_is_not_read_is_counted(host: Host) -> None:
+    from ansible_collections.day2.codex.plugins.module_utils._waiting import plans
+
+    ids = sorted((result["plan"]["id"] for result in host.results), reverse=True)
+    size = os.path.getsize(os.path.join(host.places.run_dir(ids[0]), "plan.json"))
+    found = plans(host.prefix, ids, size)
+    assert ([plan["id"] for plan in found["waiting"]], found["left_off"], found["unreadable"]) == (ids[:1], 1, 0)
+    assert [len(plans(host.prefix, ids, bytes_)["waiting"]) for bytes_ in (0, size - 1, 3 * size)] == [0, 0, 2]
+
+
 def test_what_is_used_forbidden_or_out_of_date_waits_for_nobody(host: Host) -> None:
     spent = pathlib.Path(host.places.run_dir(host.results[0]["plan"]["id"]), "spent")
     spent.touch()
