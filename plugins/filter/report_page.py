@@ -17,6 +17,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.day2.codex.plugins.module_utils._version import VERSION
 from ansible_collections.day2.codex.plugins.plugin_utils._plain import plain
+from ansible_collections.day2.codex.plugins.plugin_utils._report_answers import Wrong
+from ansible_collections.day2.codex.plugins.plugin_utils._report_html import count
 from ansible_collections.day2.codex.plugins.plugin_utils._report_model import fleet, number_of_days, since
 from ansible_collections.day2.codex.plugins.plugin_utils._report_page import page
 
@@ -24,6 +26,7 @@ from ansible_collections.day2.codex.plugins.plugin_utils._report_page import pag
 _DEPTH = 12
 _MAX_BEFORE = 64 * 1024 * 1024
 _ANSWERS = ("__report_jobs", "__report_audit", "report_prefix")
+_Answers = tuple[t.Any, t.Any, t.Any]
 
 
 def _fail(option: str, reason: str) -> t.NoReturn:
@@ -37,18 +40,54 @@ def _checked(days: t.Any) -> int:
         _fail("days", str(error))
 
 
-def _answers(hosts: t.Any, hostvars: t.Any) -> dict[str, tuple[t.Any, t.Any, t.Any]]:
+def _answers(hosts: t.Any, hostvars: t.Any) -> dict[str, _Answers]:
     if not isinstance(hosts, collections.abc.Iterable) or isinstance(hosts, (str, bytes)):
         _fail("_input", "expected a list of hosts.")
     if not isinstance(hostvars, collections.abc.Mapping):
         _fail("hostvars", "expected a dictionary.")
     found = {}
     for host in hosts:
-        known = hostvars.get(host) or {}
-        jobs, audit, prefix = (plain(known.get(name), _DEPTH) for name in _ANSWERS)
+        answers = []
+        for name in _ANSWERS:
+            try:
+                answers.append(plain((hostvars.get(host) or {}).get(name), _DEPTH))
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                answers.append(_unusable(error))
+        jobs, audit, prefix = answers
         # A question that was skipped after the host could not be reached was not asked.
         found[str(host)] = (jobs, None if isinstance(audit, dict) and audit.get("skipped") else audit, prefix)
     return found
+
+
+def _unusable(error: Exception) -> Wrong:
+    return Wrong(f"it could not be used ({type(error).__name__})")
+
+
+def _made(answers: dict[str, _Answers], **facts: t.Any) -> tuple[dict[str, t.Any], str]:
+    """The report and its page.
+
+    No host ends them for the others: where they cannot be made of all answers, those of which no page can be made are left out and named.
+    """
+    try:
+        report = fleet(answers, **facts)
+        return report, page(report)
+    except Exception:  # pylint: disable=broad-exception-caught
+        report = fleet({host: _usable(host, said, facts) for host, said in answers.items()}, **facts)
+        return report, page(report)
+
+
+def _usable(host: str, said: _Answers, facts: dict[str, t.Any]) -> _Answers:
+    jobs, audit, prefix = said
+    error: Exception = ValueError()
+    for ask in ((jobs, audit), (jobs, None), (None, audit)):
+        try:
+            page(fleet({host: (*ask, prefix)}, **facts))
+        except Exception as found:  # pylint: disable=broad-exception-caught
+            error = found
+            continue
+        # What was left out is what cannot be used.
+        return (*(one if one is kept else _unusable(error) for one, kept in zip((jobs, audit), ask)), prefix)  # type: ignore[return-value]
+    return _unusable(error), _unusable(error), None
 
 
 def _before(path: str) -> t.Any:
@@ -63,24 +102,28 @@ def _before(path: str) -> t.Any:
 
 
 def report_page(hosts: t.Any, hostvars: t.Any, path: str = "", days: t.Any = 30, now: str | None = None) -> list[dict[str, t.Any]]:
-    """The files of a report on *hosts*: JSON first, then the page, each with ``path``, ``content``, ``changed`` and ``says``.
+    """The files of a report on *hosts*: JSON first, then the page, each with ``path``, ``content``, ``changed``, ``made`` and ``says``.
 
     :raises AnsibleFilterError: for options of another form than documented.
     """
     days = _checked(days)
     if not str(path).endswith(".html"):
         _fail("path", f"expected a path that ends in .html, found {str(path)[:200]!r}.")
-    data_path = str(path)[: -len(".html")] + ".json"
+    # From where the command was called, whatever the environment says of it.
+    path = os.path.abspath(os.path.expanduser(str(path)))
+    data_path = path[: -len(".html")] + ".json"
     time = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) if now is None else datetime.datetime.fromisoformat(now)
-    report = fleet(_answers(hosts, hostvars), made=time.isoformat(), since=since(days, time).isoformat(), days=days, version=VERSION)
+    made = time.isoformat()
+    report, shown = _made(_answers(hosts, hostvars), made=made, since=since(days, time).isoformat(), days=days, version=VERSION)
     changed = _before(data_path) != report["data_sha256"] or not os.path.exists(path)
     totals = report["totals"]
-    cells = ", ".join(f"{count} {status}" for status, count in totals["cells"].items() if count) or "nothing has run"
-    says = f"{totals['hosts']} hosts ({totals['hosts_not_asked']} not asked): {cells}; {totals['approvals']} plans wait for approval."
+    cells = ", ".join(f"{number} {status}" for status, number in totals["cells"].items() if number) or "nothing has run"
+    says = f"{count(totals['hosts'], 'host')} ({totals['hosts_not_asked']} not asked): {cells}; {count(totals['approvals'], 'plan')} to be approved"
+    says += f"; {count(totals['logs_not_verified'], 'audit log')} not as written." if totals["logs_not_verified"] else "."
     # Before ansible-core 2.19, a template whose result begins with a brace is no text any more.
     data = "\n" + json.dumps(report, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
-    files = ((data_path, data), (str(path), page(report)))
-    return [{"path": name, "content": content, "changed": changed, "says": says} for name, content in files]
+    files = ((data_path, data), (path, shown))
+    return [{"path": name, "content": content, "changed": changed, "made": made, "says": says} for name, content in files]
 
 
 class FilterModule:

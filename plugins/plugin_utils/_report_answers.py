@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.day2.codex.plugins.module_utils._trail.redaction import Redactor
 from ansible_collections.day2.codex.plugins.module_utils._workspace.escape import escape
+from ansible_collections.day2.codex.plugins.plugin_utils._report_html import moment
 
 #: Characters of a text that are shown where nothing else is said, and the most that is read of one.
 TEXT = 400
@@ -23,6 +24,8 @@ MOST = 10**15
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,119}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+#: The digits of a mark come from a key of its maker's, so that the same secret has others each time.
+_DIGITS = re.compile(r"(\[redacted:[a-z_]{1,40}):[0-9a-f]{0,4}(?=\]|\u2026|$)")
 _Form = t.Callable[[t.Any, str, "Words"], t.Any]
 
 
@@ -43,7 +46,7 @@ class Words:
         key = (value, limit)
         found = self._known.get(key) if len(value) <= TEXT else None
         if found is None:
-            shown = escape(self._redactor.text(value[:_READ]))
+            shown = escape(_DIGITS.sub(r"\1", self._redactor.text(value[:_READ])))
             found = shown if len(shown) <= limit and len(value) <= _READ else f"{shown[:limit]}… ({max(len(value), len(shown)):,} characters)"
             if len(value) <= TEXT:
                 self._known[key] = found
@@ -84,13 +87,14 @@ def plain_name(value: t.Any, where: str, words: Words) -> str:
 
 
 def time(value: t.Any, where: str, words: Words) -> str:
-    """A time as records have it, or nothing."""
+    """A time as records have it, in UTC, or nothing."""
     del words
     if value is None or value == "":
         return ""
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    found = moment(str(value)) if isinstance(value, str) and _TIME.fullmatch(value) else None
+    if found is None:
         raise _expected("a time", where, value)
-    return str(value)
+    return found.isoformat()
 
 
 def number(value: t.Any, where: str, words: Words) -> int:
@@ -150,12 +154,12 @@ def counts(value: t.Any, where: str, words: Words) -> dict[str, int]:
 
 
 _SWITCH = of(engaged=maybe_true, path=text(200), reason=text(), by=text(200), since=text(60))
-_JOB = of(id=text(80), state=text(40), slice=text(80), updated=time, last_seen=time, code=text(80), plan=text(80), count=number)
+_JOB = of(id=text(80), state=text(40), slice=text(80), updated=time, outcome=text(40), code=text(80), msg=text(), run_ids=listed(text(120), 1))
 _PLAN = of(
     id=plain_name, sha256=digest, slice=text(80), workspace=text(300), created=time, requested_by=listed(text(120), 10), files=number, added=number,
     removed=number, approvals_needed=number, approved_by=listed(text(120), 10), reason=text(), replayed=maybe_true, job=text(80),
 )  # fmt: skip
-_RUN = of(run_id=text(120), time=time, outcome=text(40), code=text(80), msg=text(), tokens=number)
+_RUN = of(run_id=text(120), job_id=text(80), time=time, outcome=text(40), code=text(80), msg=text(), tokens=number)
 _FINDING = of(severity=text(20), id=text(200), summary=text(300))
 _REPORT = of(
     run_id=text(120), time=time, status=text(40), summary=text(600), findings=counts, worst=listed(_FINDING, 5), needs_human=maybe_true
@@ -180,6 +184,8 @@ def taken(answer: t.Any, forms: t.Mapping[str, _Form], what: str, words: Words) 
 
     :arg what: The question, such as ``job_info``.
     """
+    if isinstance(answer, Wrong):
+        return {}, f"{what} answered something unexpected: {words.text(str(answer))}"
     if not isinstance(answer, dict):
         return {}, "" if answer is None else f"{what} answered something unexpected: {_expected('a dictionary', what, answer)}"
     failed = bool(answer.get("failed")) or bool(answer.get("unreachable"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import re
 import typing as t
 
 
@@ -18,6 +19,7 @@ class Html(str):
 
 
 _EMPTY = frozenset({"meta", "br"})
+_FRACTION = re.compile(r"\.\d+")
 
 
 def tag(element: str, /, *children: t.Any, **attributes: t.Any) -> Html:
@@ -60,12 +62,15 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def moment(text: str) -> datetime.datetime | None:
-    """The time that *text* says, or ``None``."""
+    """The time that *text* says, in UTC, or ``None``."""
+    # Python 3.10 reads three or six digits behind a point, and no more.
+    text = _FRACTION.sub(lambda found: f"{found[0]:0<7}"[:7], text.replace("Z", "+00:00"), count=1)
     try:
-        found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        found = datetime.datetime.fromisoformat(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=datetime.timezone.utc)).astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
+        # There is no such day, or it lies before the first or after the last one in UTC.
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=datetime.timezone.utc)
 
 
 def age(text: str, now: str) -> str:
@@ -87,8 +92,8 @@ def when(text: str, now: str) -> Html:
     found = moment(text)
     if found is None:
         return words(text)
-    utc = found.astimezone(datetime.timezone.utc)
-    return join(tag("time", f"{utc:%Y-%m-%d %H:%M}", datetime=f"{utc:%Y-%m-%dT%H:%MZ}"), tag("span", f" ({age(text, now)})", class_="soft"))
+    utc = found.isoformat()[:16]
+    return join(tag("time", utc.replace("T", " "), datetime=f"{utc}Z"), tag("span", f" ({age(text, now)})", class_="soft"))
 
 
 def table(caption: str, heads: t.Sequence[t.Any], rows: t.Iterable[Html], *, label: str, class_: str | None = None) -> Html:

@@ -27,14 +27,14 @@ STATUSES = {
     "warning": "The newest report says WARNING, or asks for a person.",
     "stopped": "The kill switch is engaged or stopped the newest run, or something else was at work.",
     "waits": "A plan waits for a person.",
-    "unknown": "The newest report cannot tell, or its status is none that is known.",
+    "unknown": "The newest report cannot tell, its status is none that is known, or plans could not be read.",
     "open": "A job waits in the inbox, and nothing has run yet.",
     "ok": "The newest run went well and reported nothing bad.",
     "no run": "Nothing has run in this time. Where nothing is found, nothing runs.",
 }
 RANK = {status: rank for rank, status in enumerate(STATUSES)}
-#: What is listed at most; what is left off is counted.
-APPROVALS, DENIED, RUNBOOKS = 300, 200, 60
+#: What is listed at most; what is left off is counted. Of more runbooks, the worst OWN of each host come first: no host crowds out the others.
+APPROVALS, DENIED, RUNBOOKS, OWN = 300, 200, 60, 30
 #: The name under which runs of exec stand, which have no slice.
 EXEC = "(exec)"
 _OPEN = ("pending", "planned", "awaiting_approval", "approved")
@@ -66,9 +66,10 @@ def fleet(answers: t.Mapping[str, tuple[t.Any, t.Any, t.Any]], *, made: str, sin
     :arg made: When, and *since* from when on, as RFC 3339 has it; *days* is the time between in days.
     """
     words = Words()
-    hosts = [_Host(words.text(str(name), 120), *said, words) for name, said in answers.items()]
-    runbooks, books_left_off = _runbooks(hosts)
-    shown = [host.as_dict(list(runbooks)) for host in hosts]
+    hosts = [_Host(words.text(str(name), 120), *said, words, since) for name, said in answers.items()]
+    runbooks = _runbooks(hosts)
+    listed = sorted(runbooks[:RUNBOOKS], key=_order)
+    shown = [host.as_dict([book["name"] for book in listed]) for host in hosts]
     shown.sort(key=lambda one: (RANK[one["status"]], -one["bad_cells"], one["name"]))
     approvals = [{"host": host.name, **plan} for host in hosts for plan in host.plans["waiting"]]
     approvals.sort(key=lambda plan: (plan["created"], plan["host"]))
@@ -86,15 +87,15 @@ def fleet(answers: t.Mapping[str, tuple[t.Any, t.Any, t.Any]], *, made: str, sin
             "hosts_not_asked": sum(one["status_of_host"] == "not asked" for one in shown),
             "kill_switches": sum(bool(one["kill_switch"]) for one in shown),
             "logs_not_verified": sum(one["log"]["verified"] is False for one in shown),
-            "cells": {status: sum(cell["status"] == status for one in shown for cell in one["cells"]) for status in STATUSES},
+            "cells": {status: sum(book["cells"].get(status, 0) for book in runbooks) for status in STATUSES},
             "approvals": waiting,
             "denied": refused,
-            "runs": sum(book["runs"] for book in runbooks.values()),
-            "requests": sum(book["requests"] for book in runbooks.values()),
-            "tokens": sum(book["tokens"] for book in runbooks.values()),
+            "runs": sum(book["runs"] for book in runbooks),
+            "requests": sum(book["requests"] for book in runbooks),
+            "tokens": sum(book["tokens"] for book in runbooks),
         },
-        "runbooks": list(runbooks.values()),
-        "runbooks_left_off": books_left_off,
+        "runbooks": listed,
+        "runbooks_left_off": len(runbooks) - len(listed),
         "hosts": shown,
         "approvals": approvals[:APPROVALS],
         "approvals_left_off": waiting - min(len(approvals), APPROVALS),
@@ -109,8 +110,8 @@ def fleet(answers: t.Mapping[str, tuple[t.Any, t.Any, t.Any]], *, made: str, sin
 class _Host:
     """What one host said, as far as it had the right form."""
 
-    def __init__(self, name: str, jobs: t.Any, audit: t.Any, prefix: t.Any, words: Words) -> None:
-        self.name = name
+    def __init__(self, name: str, jobs: t.Any, audit: t.Any, prefix: t.Any, words: Words, since: str) -> None:
+        self.name, self.since = name, since
         self.prefix = words.text(str(prefix), 300) if isinstance(prefix, str) and prefix else "/"
         inbox, wrong_jobs = taken(jobs, JOBS, "job_info", words)
         trail, wrong_audit = taken(audit, AUDIT, "audit_info", words)
@@ -127,19 +128,19 @@ class _Host:
         self.log = {
             "verified": trail.get("verified"), "exists": trail.get("exists"), "head": trail.get("head"), "msg": trail.get("msg", ""),
         }  # fmt: skip
+        if self.log["exists"] is False and any(job["run_ids"] and job["state"] not in _OPEN for job in self.jobs):
+            self.log.update(verified=False, msg="There is no audit log, but jobs of the inbox have runs, which are all recorded: it was removed.")
         # The newest job of each: they come newest first.
         self.newest: dict[str, dict[str, t.Any]] = {}
         for job in self.jobs:
             self.newest.setdefault(job["slice"], job)
+        self.open_jobs = collections.Counter(job["slice"] for job in self.jobs if job["state"] in _OPEN)
         self.waits = {plan["slice"] for plan in self.plans["waiting"]}
+        #: How each runbook stands that it knows of, worst first.
+        cells = [self._cell(name) for name in sorted({*self.slices, *self.newest, *self.waits} - {""})]
+        self.cells = {cell["runbook"]: cell for cell in sorted(cells, key=lambda cell: RANK[cell["status"]])}
 
-    @property
-    def names(self) -> set[str]:
-        """The runbooks that it knows of."""
-        return {*self.slices, *self.newest, *self.waits} - {""}
-
-    def cell(self, name: str) -> dict[str, t.Any]:
-        """How the runbook *name* stands."""
+    def _cell(self, name: str) -> dict[str, t.Any]:
         found = self.slices.get(name) or {"runs": 0, "requests": 0, "tokens": 0, "last": None, "report": None, "days": []}
         last, report, job = found["last"], found["report"], self.newest.get(name)
         cell = {
@@ -150,21 +151,40 @@ class _Host:
             "run_id": last["run_id"] if last else "",
             "msg": last["msg"] if last else "",
             "report": report,
-            "open_jobs": sum(one["slice"] == name and one["state"] in _OPEN for one in self.jobs),
+            "open_jobs": self.open_jobs[name],
             "runs": found["runs"],
             "tokens": found["tokens"],
         }
-        cell["status"] = self._status(name, last, report, job)
+        lost = self._lost(name, last)
+        cell["status"] = self._status(name, last, report, job, lost)
+        if lost is not None and cell["status"] == "failed":
+            cell.update(outcome=lost["outcome"] or lost["state"], time=lost["updated"], run_id="", msg=lost["msg"])
         if cell["status"] == "ok" and job is not None and job["code"] == "resolved":
             cell["outcome"] = "resolved"
         return cell
 
-    def _status(self, name: str, last: dict[str, t.Any] | None, report: dict[str, t.Any] | None, job: dict[str, t.Any] | None) -> str:
+    def _lost(self, name: str, last: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
+        """The newest job of the runbook *name* that failed after its *last* run, and of which no run has told: its worker was lost, say."""
+        after = last or {"time": self.since, "job_id": "", "outcome": ""}
+        found = [
+            job
+            for job in self.jobs
+            if job["slice"] == name and job["state"] in ("failed", "rejected") and job["code"] != "approval_rejected" and job["updated"] > after["time"]
+        ]
+        found = [job for job in found if (job["id"], job["outcome"]) != (after["job_id"], after["outcome"])]
+        return max(found, key=lambda job: str(job["updated"]), default=None)
+
+    def _status(
+        self, name: str, last: dict[str, t.Any] | None, report: dict[str, t.Any] | None, job: dict[str, t.Any] | None, lost: dict[str, t.Any] | None
+    ) -> str:
         said = {"waits"} if name in self.waits else set()
-        if not said and job is not None and job["code"] == "resolved" and job["updated"] >= (last["time"] if last else ""):
+        # What is resolved says nothing of what is still open.
+        if not said and not self.open_jobs[name] and job is not None and job["code"] == "resolved" and job["updated"] >= (last["time"] if last else ""):
             return "ok"
+        if lost is not None:
+            said.add("failed")
         if last is None:
-            return min(said, default="open" if job is not None and job["state"] in _OPEN else "no run")
+            return min(said, key=RANK.__getitem__, default="open" if self.open_jobs[name] else "no run")
         outcome = last["outcome"]
         said.add("stopped" if outcome in _STOPPED else "failed" if outcome in FAILED else "ok" if outcome in OUTCOMES else "unknown")
         # What a change was made for is over once it is made.
@@ -174,10 +194,11 @@ class _Host:
         return min(said, key=RANK.__getitem__)
 
     def as_dict(self, names: t.Sequence[str]) -> dict[str, t.Any]:
-        """Its part of the report, with a cell for each of *names* that it knows of."""
-        cells = [self.cell(name) for name in names if name in self.names]
+        """Its part of the report, with a cell for each of *names* that it knows of. Whatever is added up counts the others, too."""
+        cells = self.cells.values()
         engaged = self.switch if self.switch and self.switch["engaged"] else None
-        own = "not asked" if self.problem else "failed" if self.log["verified"] is False else "stopped" if engaged else "no run"
+        own = "not asked" if self.problem else "failed" if self.log["verified"] is False else "stopped" if engaged else ""
+        own = own or ("unknown" if self.plans["unreadable"] else "no run")
         worst = min([own, *(cell["status"] for cell in cells)], key=RANK.__getitem__)
         return {
             "name": self.name,
@@ -190,7 +211,7 @@ class _Host:
             "log": self.log,
             "inbox_known": self.inbox_known,
             "jobs": {state: count for state, count in self.states.items() if count},
-            "cells": cells,
+            "cells": [self.cells[name] for name in names if name in self.cells],
             "bad_cells": sum(RANK[cell["status"]] < RANK["waits"] for cell in cells),
             "runbooks_left_off": self.left_off,
             "plans_unreadable": self.plans["unreadable"],
@@ -211,23 +232,36 @@ def _added(several: t.Iterable[list[dict[str, t.Any]]]) -> list[dict[str, t.Any]
     return [total[day] for day in sorted(total)]
 
 
-def _runbooks(hosts: t.Sequence[_Host]) -> tuple[dict[str, dict[str, t.Any]], int]:
-    """The runbooks that hosts know of, worst first, with what they cost, and how many were left off: those that the fewest hosts know."""
-    found: dict[str, dict[str, t.Any]] = {}
-    known = collections.Counter(name for host in hosts for name in host.names)
-    names = sorted(known, key=lambda name: (-known[name], name))
-    for name in names[:RUNBOOKS]:
-        cells = [host.cell(name) for host in hosts if name in host.names]
-        counts = {status: sum(cell["status"] == status for cell in cells) for status in STATUSES}
-        found[name] = {
-            "name": name,
-            "status": min((cell["status"] for cell in cells), key=RANK.__getitem__),
-            "hosts": len(cells),
-            "cells": {status: count for status, count in counts.items() if count},
-            "runs": sum(cell["runs"] for cell in cells),
-            "requests": sum(host.slices[name]["requests"] for host in hosts if name in host.slices),
-            "tokens": sum(cell["tokens"] for cell in cells),
-            "days": _added(host.slices[name]["days"] for host in hosts if name in host.slices),
-        }
-    order = sorted(found.values(), key=lambda book: (RANK[book["status"]], [-book["cells"].get(status, 0) for status in STATUSES], book["name"]))
-    return {book["name"]: book for book in order}, len(names) - len(found)
+def _order(book: dict[str, t.Any]) -> tuple[t.Any, ...]:
+    """Worst first; of those that stand alike, those that stand so on the most hosts."""
+    return RANK[book["status"]], [-book["cells"].get(status, 0) for status in STATUSES], book["name"]
+
+
+def _runbooks(hosts: t.Sequence[_Host]) -> list[dict[str, t.Any]]:
+    """The runbooks that hosts know of, with what they cost: those first that are to be listed first."""
+    known: dict[str, list[_Host]] = {}
+    own = set()
+    for host in hosts:
+        for at, name in enumerate(host.cells):
+            known.setdefault(name, []).append(host)
+            if at < OWN:
+                own.add(name)
+    found = []
+    for name, knowing in known.items():
+        cells = [host.cells[name] for host in knowing]
+        counts = collections.Counter(cell["status"] for cell in cells)
+        slices = [host.slices[name] for host in knowing if name in host.slices]
+        found.append(
+            {
+                "name": name,
+                "status": min(counts, key=RANK.__getitem__),
+                "hosts": len(cells),
+                "cells": {status: counts[status] for status in STATUSES if counts[status]},
+                "runs": sum(cell["runs"] for cell in cells),
+                "requests": sum(one["requests"] for one in slices),
+                "tokens": sum(cell["tokens"] for cell in cells),
+                "days": _added(one["days"] for one in slices),
+            }
+        )
+    found.sort(key=lambda book: (book["name"] not in own, RANK[book["status"]], -book["hosts"], book["name"]))
+    return found

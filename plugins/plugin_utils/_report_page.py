@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
 import shlex
 import typing as t
 
@@ -32,6 +34,9 @@ from ansible_collections.day2.codex.plugins.plugin_utils._report_style import sh
 #: Cells that are told of at length, and characters of a command that the page shows for pasting.
 TOLD = 200
 _TELL = RANK["unknown"]
+# What is neither a pattern of hosts nor a template, nor was anything in it cut, masked or written out.
+_HOST = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.@-]*")
+_PREFIX = re.compile(r"/[ -Z^-z~]*")
 _Report = dict[str, t.Any]
 
 
@@ -87,6 +92,7 @@ def _tiles(report: _Report) -> Html:
         ("approvals wanted", totals["approvals"], "wait"),
         ("hosts not asked", totals["hosts_not_asked"], "alarm"),
         ("kill switches engaged", totals["kill_switches"], "alarm"),
+        ("audit logs not as written", totals["logs_not_verified"], "alarm"),
         ("denied attempts", totals["denied"], None),
         ("runs", totals["runs"], None),
         ("tokens", totals["tokens"], None),
@@ -109,15 +115,18 @@ def _people(report: _Report) -> Html:
     items = [_not_asked(host) for host in report["hosts"] if host["problem"]]
     items += [_switch(host, report["made"]) for host in report["hosts"] if host["kill_switch"]]
     items += [_log(host) for host in report["hosts"] if host["log"]["verified"] is False]
+    items += [_unreadable(host) for host in report["hosts"] if host["plans_unreadable"]]
     prefixes = {host["name"]: host["prefix"] for host in report["hosts"]}
     # A plan has the name of the run that made it.
     reports = {(host["name"], cell["report"]["run_id"]): cell["report"]["summary"] for host in report["hosts"] for cell in host["cells"] if cell["report"]}
     items += [_approval(plan, prefixes[plan["host"]], reports.get((plan["host"], plan["id"]), ""), report["made"]) for plan in report["approvals"]]
-    if not items:
-        return tag("p", "Nothing: every host answered, no kill switch is engaged, and no plan waits.")
     left = report["approvals_left_off"]
-    more = tag("p", f"{count(left, 'more plan waits', 'more plans wait')} and is not shown here: the hosts say which.") if left else ""
-    return join(tag("ul", *items, class_="cards two"), more)
+    if not report["hosts"]:
+        return tag("p", "Nobody knows: no host was asked. Look at the hosts that were to be asked, and at the inventory.")
+    if not items and not left:
+        return tag("p", "Nothing: every host answered, no kill switch is engaged, and no plan waits.")
+    more = tag("p", f"{count(left, 'more plan')} may wait, not shown here: ask the hosts.") if left else ""
+    return join(tag("ul", *items, class_="cards two") if items else "", more)
 
 
 def _not_asked(host: _Report) -> Html:
@@ -140,6 +149,12 @@ def _log(host: _Report) -> Html:
     return tag("li", title, tag("p", words(host["log"]["msg"])))
 
 
+def _unreadable(host: _Report) -> Html:
+    title = tag("h3", chip("unknown"), words(host["name"]), tag("span", "plans cannot be read", class_="soft"))
+    said = f"{count(host['plans_unreadable'], 'plan')} could not be read or judged. Whether any of them waits for a person, nobody knows."
+    return tag("li", title, tag("p", said))
+
+
 def _approval(plan: _Report, prefix: str, said_by_agent: str, now: str) -> Html:
     given, needed = len(plan["approved_by"]), plan["approvals_needed"]
     asked = [join(", " if at else "", words(name)) for at, name in enumerate(plan["requested_by"])]
@@ -157,11 +172,17 @@ def _approval(plan: _Report, prefix: str, said_by_agent: str, now: str) -> Html:
         ("Made by", "a cassette, not a model" if plan["replayed"] else ""),
         ("Job", code(plan["job"]) if plan["job"] else ""),
     )
-    given_to = [f"approve_hosts={plan['host']}", f"plan={plan['id']}", "approver=YOU", "signing_key=YOUR_KEY.pub"]
-    given_to += [f"prefix={prefix}"] if prefix != "/" else []
-    command = " ".join(["ansible-playbook day2.codex.approve", *(f"-e {shlex.quote(one)}" for one in given_to)])
     title = tag("h3", chip("waits"), words(plan["slice"]), tag("span", "on ", words(plan["host"]), class_="soft"))
-    return tag("li", title, said, tag("p", "Look at it, and decide:", tag("code", command, class_="say")))
+    return tag("li", title, said, tag("p", "Look at it, and decide:", _command(plan, prefix)))
+
+
+def _command(plan: _Report, prefix: str) -> Html:
+    """The command to decide, if it can be pasted: all its values are what they look like, to a shell, to JSON and to Ansible."""
+    if not _HOST.fullmatch(plan["host"]) or not _PREFIX.fullmatch(prefix):
+        return join(" the name or the prefix of the host is no plain text, so call the playbook ", code("day2.codex.approve"), " by hand.")
+    given = {"approve_hosts": plan["host"], "plan": plan["id"], "plan_sha256": plan["sha256"], "approver": "YOU", "signing_key": "YOUR_KEY.pub"}
+    given.update({"prefix": prefix} if prefix != "/" else {})
+    return tag("code", f"ansible-playbook day2.codex.approve -e {shlex.quote(json.dumps(given))}", class_="say")
 
 
 # --- the grid --------------------------------------------------------------------------------------------------------------
@@ -180,7 +201,7 @@ def _grid(report: _Report) -> Html:
     heads = ["Host", *(tag("th", words(book["name"]), scope="col") for book in books)]
     said = [f"{count(len(report['hosts']), 'host')} and {count(len(books), 'runbook')}, the worst first."]
     if report["runbooks_left_off"]:
-        said.append(f"{count(report['runbooks_left_off'], 'more runbook')}, known to the fewest hosts, are left off.")
+        said.append(f"{count(report['runbooks_left_off'], 'more runbook')} left off here: the totals count them.")
     used = {status for status, number in report["totals"]["cells"].items() if number} | {host["status_of_host"] for host in report["hosts"]}
     legend = [tag("li", chip(status), meaning) for status, meaning in STATUSES.items() if status in used]
     box = table(" ".join(said), heads, rows, label="Hosts and runbooks, as a table", class_="grid")
@@ -271,7 +292,7 @@ def _hosts(report: _Report) -> Html:
         tag(
             "tr",
             tag("th", words(host["name"]), scope="row"),
-            tag("td", words(host["problem"][:80] + ("…" if len(host["problem"]) > 80 else "")) if host["problem"] else "asked"),
+            tag("td", words(host["problem"][:80] + ("…" if len(host["problem"]) > 80 else "")) if host["problem"] else "asked", _left(host)),
             tag("td", chip("stopped") if host["kill_switch"] else "released" if host["kill_switch_known"] else "not known"),
             tag("td", _chain(host["log"])),
             tag("td", _inbox(host)),
@@ -281,6 +302,11 @@ def _hosts(report: _Report) -> Html:
         for host in report["hosts"]
     ]
     return table("Each host, the worst first. Red is the share of bad runs.", heads, rows, label="Hosts, as a table")
+
+
+def _left(host: _Report) -> Html:
+    left = host["runbooks_left_off"]
+    return join(tag("br"), tag("span", f"{count(left, 'more runbook')} than it told of", class_="soft")) if left else join()
 
 
 def _inbox(host: _Report) -> str:

@@ -56,6 +56,7 @@ class Pages:
         self.folder = folder
         self.contexts: list[t.Any] = []
         many = {key: value for text in fleets.HOSTILE for key, value in fleets.hostile(text).items()}
+        many.update({f"at {moment}": fleets.strange(moment)["x"] for moment in fleets.TIMES})
         self.paths = {name: self._written(name, known) for name, known in (("fleet", fleets.fleet(30)), ("hostile", many), ("empty", {}))}
 
     def _written(self, name: str, known: dict[str, t.Any]) -> pathlib.Path:

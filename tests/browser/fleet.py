@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import hashlib
 import random
@@ -38,6 +39,13 @@ HOSTILE = (
     "api_key=sk-proj-" + "a1B2" * 12,
     "\u05e9\u05dc\u05d5\u05dd <b>\u05e2\u05d5\u05dc\u05dd</b>",
 )
+
+
+#: Times that are none, or none in UTC, or far off.
+TIMES = (
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01", "9999-12-31T23:59:59Z", "2026-02-30", "2026-01-15T25:00:00Z",
+    "2026-01-15T09:00:00+99:99", "0000-00-00", "2026-01-15T09:00:00.123456789Z",
+)  # fmt: skip
 
 
 def _at(hours: float) -> str:
@@ -127,6 +135,23 @@ def fleet(hosts: int, runbooks: t.Sequence[str] = RUNBOOKS) -> dict[str, dict[st
         bad = "The log is not as it was written, from record 812 on: audit.jsonl, line 812: its hash is another."
         found["web3.example.com"]["__report_audit"].update(verified=False, msg=bad)
     return found
+
+
+def strange(moment: str) -> dict[str, dict[str, t.Any]]:
+    """A fleet of two, of which one says *moment* wherever it says a time."""
+
+    def spoiled(value: t.Any, key: str = "") -> t.Any:
+        if isinstance(value, dict):
+            return {name: spoiled(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [spoiled(item, key) for item in value]
+        return moment if key in ("time", "day", "updated", "created", "since") else value
+
+    jobs, audit = answer("web1", 1)
+    good = {"__report_jobs": jobs, "__report_audit": audit}
+    known = {**hostile("x"), "good": copy.deepcopy(good)}
+    known["x"] = spoiled(known["x"])
+    return known
 
 
 def hostile(text: str) -> dict[str, dict[str, t.Any]]:

@@ -166,8 +166,8 @@ def test_whatever_a_host_says_makes_no_element(pages: t.Any) -> None:
 
     assert names("hostile") - names("fleet") <= {"br"}
     opened = pages.open("hostile")
-    assert opened.page.title() == "Codex on 12 hosts"
-    assert opened.page.get_by_role("heading", level=1).all_inner_texts() == ["Codex on 12 hosts"]
+    assert opened.page.title() == "Codex on 21 hosts"
+    assert opened.page.get_by_role("heading", level=1).all_inner_texts() == ["Codex on 21 hosts"]
     wrong = "[...document.querySelectorAll('*')].filter(one => [...one.attributes].some(it => it.name.startsWith('on') || /javascript:/.test(it.value))).length"
     assert opened.page.evaluate(wrong) == 0
     assert opened.page.get_by_text("<script>document.title='owned'</script>").count() > 3

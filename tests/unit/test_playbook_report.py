@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import pathlib
@@ -35,7 +36,7 @@ TAPE = {"version": 1, "exchanges": [{"response": {"items": [CALL], "usage": {"in
 
 
 class Fleet:
-    """A host with a plan that waits, one with an empty inbox, one with a damaged one, and one that is not there."""
+    """A host with a plan that waits, one with an empty inbox, one with a damaged one, one that is not there, and one of which nobody knows the prefix."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -54,6 +55,7 @@ class Fleet:
             "empty": {**local, "report_prefix": str(folder / "empty")},
             "damaged": {**local, "report_prefix": str(folder / "damaged")},
             "gone": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "report_prefix": "/nowhere"},
+            "undefined": {**local, "report_prefix": "{{ nobody_says }}/prefix"},
         }
         (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), "utf-8")
 
@@ -77,14 +79,14 @@ class Fleet:
         self.result = work(Options(prefix=self.places.prefix, codex_path=codex, cassette=TAPE, cassette_mode="replay"), self.job)
         assert self.result["outcome"] == "awaiting_approval"
 
-    def run(self, *given: str, code: int = 0) -> str:
+    def run(self, *given: str, code: int = 0, become: tuple[str, ...] = ("-e", "report_become=false")) -> str:
         """What the playbook says."""
         environment = {
-            "PATH": os.environ["PATH"], "PWD": str(self.folder), "HOME": str(self.folder), "LANG": "C.UTF-8", "ANSIBLE_LOCALHOST_WARNING": "false",
+            "PATH": os.environ["PATH"], "PWD": "/nowhere", "HOME": str(self.folder), "LANG": "C.UTF-8", "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"), "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"), "ANSIBLE_SSH_RETRIES": "0",
             "ANSIBLE_TIMEOUT": "5",
         }  # fmt: skip
-        command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", "-e", "report_become=false", *given]
+        command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", *become, *given]
         done = subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -103,19 +105,21 @@ def _fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
 
 def test_every_host_is_on_the_page_whether_it_answers_or_not(fleet: Fleet) -> None:
     before = list(trail.records(fleet.places.log))
-    said = fleet.run("day2.codex.report", "-e", "report_hosts=all", "-e", "report_path=page.html")
-    assert "<h1>" not in said
+    said = fleet.run("day2.codex.report", "-v", "-e", "report_hosts=all", "-e", "report_path=page.html")
+    assert "5 hosts (3 not asked)" in said and "<h1>" not in said and "data_sha256" not in said
     assert list(trail.records(fleet.places.log)) == before
     found = fleet.data("page")
     hosts = {host["name"]: host for host in found["hosts"]}
-    assert set(hosts) == {"mail", "empty", "damaged", "gone"}
+    assert set(hosts) == {"mail", "empty", "damaged", "gone", "undefined"}
     assert "could not be reached: " in hosts["gone"]["problem"] and "job_info failed: " in hosts["damaged"]["problem"] and not hosts["empty"]["problem"]
+    # Under / there may be another installation.
+    assert "nobody_says" in hosts["undefined"]["problem"] and not hosts["undefined"]["inbox_known"] and hosts["undefined"]["log"]["exists"] is None
     plan = fleet.result["plan"]
     assert [(one["host"], one["id"], one["sha256"], one["job"]) for one in found["approvals"]] == [("mail", plan["id"], plan["sha256"], fleet.job)]
     assert "unix:cron" in found["approvals"][0]["requested_by"]
     cell = hosts["mail"]["cells"][0]
     assert (cell["runbook"], cell["status"], cell["report"]["summary"]) == ("inbox-sender", "waits", "The sender is <b>right</b> now.\\u{202e} {{ 6 * 7 }}")
-    assert f"-e prefix={fleet.places.prefix}" in (fleet.folder / "page.html").read_text("utf-8")
+    assert f'"prefix": "{fleet.places.prefix}"' in html.unescape((fleet.folder / "page.html").read_text("utf-8"))
     assert cell["tokens"] == fleet.result["usage"]["total_tokens"] > 0
     assert hosts["mail"]["log"]["verified"] is True and hosts["mail"]["log"]["head"]["seq"] == len(before)
     page = (fleet.folder / "page.html").read_text("utf-8")
@@ -127,23 +131,24 @@ def test_every_host_is_on_the_page_whether_it_answers_or_not(fleet: Fleet) -> No
 def test_check_mode_writes_nothing_and_a_second_page_with_the_same_data_is_no_change(fleet: Fleet) -> None:
     given = ("day2.codex.report", "-e", "report_hosts=mail,empty", "-e", f"report_path={fleet.folder}/second.html")
     said = fleet.run(*given, "--check", "--diff")
-    assert "changed=1" in said and not (fleet.folder / "second.html").exists() and "<html" not in said and "+++" not in said
-    assert "changed=1" in fleet.run(*given)
+    assert "changed=2" in said and not (fleet.folder / "second.html").exists() and "<html" not in said and "+++" not in said
+    assert "changed=2" in fleet.run(*given)
     first = fleet.data("second")
-    assert re.findall(r"changed=(\d)", fleet.run(*given)) == ["0", "0"]
+    assert set(re.findall(r"changed=(\d)", fleet.run(*given))) == {"0"}
     second = fleet.data("second")
     # The page is of now all the same.
     assert second["made"] > first["made"] and second["data_sha256"] == first["data_sha256"]
     pathlib.Path(fleet.places.kill_switch).write_text("Incident 4711", "utf-8")
     try:
-        assert "changed=1" in fleet.run(*given)
+        assert "changed=2" in fleet.run(*given)
     finally:
         os.unlink(fleet.places.kill_switch)
     assert fleet.data("second")["totals"]["kill_switches"] == 1
 
 
 def test_a_path_that_is_none_is_said_before_any_host_is_asked(fleet: Fleet) -> None:
-    for given in ([], ["report_path=page.txt"], ["report_path=x.html", "report_days=0"], ["report_path=x.html", "report_days=all"]):
+    path = "report_path=x.html"
+    for given in ([], ["report_path=page.txt"], [path, "report_days=0"], [path, '{"report_days": 0}'], [path, "report_days=all"]):
         options = [word for option in given for word in ("-e", option)]
         said = fleet.run("day2.codex.report", "-e", "report_hosts=empty", *options, code=2)
         assert "Say where the page is to be written" in said and "Ask for" not in said
@@ -156,3 +161,36 @@ def test_the_page_of_the_guide_is_made_for_real(fleet: Fleet) -> None:
     (fleet.folder / "reports").mkdir(exist_ok=True)
     fleet.run(*words[1:], "--limit", "mail")
     assert [host["name"] for host in fleet.data("reports/codex")["hosts"]] == ["mail"]
+
+
+def test_a_log_is_not_verified_where_that_is_switched_off_in_json(fleet: Fleet) -> None:
+    fleet.run("day2.codex.report", "-e", "report_hosts=mail", "-e", "report_path=off.html", "-e", '{"report_verify": false}')
+    assert fleet.data("off")["hosts"][0]["log"]["verified"] is None
+
+
+@pytest.mark.parametrize(("playbook", "name"), [("report", "report_become"), ("approve", "approve_become")])
+def test_nobody_becomes_root_where_that_is_switched_off_however_it_is_said(fleet: Fleet, playbook: str, name: str) -> None:
+    plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text("utf-8"))
+    become = {part["become"] for play in plays for part in (play, *play["tasks"]) if name in str(part.get("become"))}
+    assert len(become) == 1
+    # Under / the default is to become root, so this is asked without doing it.
+    ask = {"hosts": "localhost", "gather_facts": False, "vars": {"__report_prefix": "/", "found": become.pop()}}
+    ask["tasks"] = [{"ansible.builtin.debug": {"msg": "so it is: {{ found }}"}}]
+    (fleet.folder / "ask.yml").write_text(yaml.safe_dump([ask]), "utf-8")
+    for given, found in ((f"{name}=false", False), (f'{{"{name}": false}}', False), (f'{{"{name}": true}}', True), ("nothing=at all", True)):
+        assert f"so it is: {found}" in fleet.run("ask.yml", "-e", given, become=())
+
+
+def test_where_no_host_is_left_the_page_says_so_and_is_not_the_one_of_yesterday(fleet: Fleet) -> None:
+    given = ("day2.codex.report", "-e", "report_path=last.html")
+    fleet.run(*given, "-e", "report_hosts=empty")
+    assert len(fleet.data("last")["hosts"]) == 1
+    for more in (("-e", "report_hosts=nobody"), ("-e", "report_hosts=mail", "--limit", "empty")):
+        fleet.run(*given, *more)
+        assert fleet.data("last")["hosts"] == [] and "no host was asked" in (fleet.folder / "last.html").read_text("utf-8")
+        (fleet.folder / "last.html").unlink()
+
+
+def test_a_host_that_cannot_be_reached_and_is_alone_is_on_the_page(fleet: Fleet) -> None:
+    fleet.run("day2.codex.report", "-e", "report_hosts=all", "-e", "report_path=alone.html", "--limit", "gone")
+    assert [(host["name"], host["status"]) for host in fleet.data("alone")["hosts"]] == [("gone", "not asked")]

@@ -94,7 +94,7 @@ def one(**more: t.Any) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     disk["last"] = {**run, **more.get("last", {})} if more.get("last", 1) is not None else None
     disk["report"] = {**said, **more.get("report", {})} if more.get("report", 1) is not None else None
     jobs, audit = fleets.answer("web1", 1, [])
-    jobs.update(jobs=[{**job, **more["job"]}] if "job" in more else [])
+    jobs.update(jobs=[{**job, **each} for each in more.get("jobs", [more["job"]] if "job" in more else [])])
     jobs["plans"]["waiting"] = more.get("plans", [])
     audit["summary"]["slices"] = [disk] if more.get("slices", True) else []
     return jobs, audit
@@ -128,6 +128,15 @@ def cell(**more: t.Any) -> dict[str, t.Any]:
         ({"last": {"outcome": "wonderful"}}, "unknown"),
         ({"job": {"state": "unchanged", "code": "resolved", "updated": "2026-01-15T09:10:00+00:00"}, "report": {"status": "critical"}}, "ok"),
         ({"job": {"state": "unchanged", "code": "resolved", "updated": "2026-01-15T08:10:00+00:00"}, "report": {"status": "critical"}}, "critical"),
+        ({"jobs": [{"code": "resolved", "updated": "2026-01-15T09:10Z"}, {"state": "planned"}], "report": {"status": "critical"}}, "critical"),
+        ({"job": {"state": "failed", "code": "worker_lost", "updated": "2026-01-15T09:10:00+00:00"}}, "failed"),
+        ({"job": {"state": "rejected", "updated": "2026-01-15T09:10:00+00:00"}}, "failed"),
+        ({"job": {"state": "rejected", "code": "approval_rejected", "updated": "2026-01-15T09:10:00+00:00"}}, "ok"),
+        ({"job": {"state": "failed", "code": "worker_lost", "updated": "2026-01-15T08:10:00+00:00"}}, "ok"),
+        ({"jobs": [{"state": "pending"}, {"state": "failed", "code": "worker_lost", "updated": "2026-01-15T09:10:00+00:00"}]}, "failed"),
+        ({"job": {"state": "failed", "code": "worker_lost", "updated": "2026-01-15T09:10:00+00:00"}, "slices": False}, "failed"),
+        ({"job": {"state": "failed", "code": "worker_lost", "updated": "2025-01-15T09:10:00+00:00"}, "slices": False}, "no run"),
+        ({"jobs": [{"state": "applied"}, {"state": "pending"}], "slices": False}, "open"),
         ({"job": {"state": "pending"}, "slices": False}, "open"),
         ({"job": {"state": "applied"}, "slices": False}, "no run"),
         ({"plans": [fleets._plan("web1", "disk-report", 3)]}, "waits"),
@@ -137,6 +146,83 @@ def cell(**more: t.Any) -> dict[str, t.Any]:
 )
 def test_a_runbook_stands_as_its_newest_run_report_job_and_plan_say(facts: dict[str, t.Any], status: str) -> None:
     assert cell(**facts)["status"] == status
+
+
+def test_a_job_whose_worker_was_lost_is_told_in_its_own_words() -> None:
+    lost = {"state": "failed", "outcome": "agent_error", "code": "worker_lost", "msg": "The worker is gone.", "updated": "2026-01-15T09:20:00+00:00"}
+    found = cell(job=lost)
+    assert (found["outcome"], found["time"], found["run_id"], found["msg"]) == ("agent_error", lost["updated"], "", lost["msg"])
+    # The end of a run moves its job a moment later.
+    found = cell(job={**lost, "outcome": "timeout", "code": "timeout"}, last={"outcome": "timeout", "job_id": "job-1"})
+    assert (found["status"], found["run_id"]) == ("failed", "run-1")
+
+
+def test_plans_that_cannot_be_read_or_are_left_off_are_not_nothing() -> None:
+    jobs, audit = one()
+    known = {"web1": {"__report_jobs": jobs, "__report_audit": audit}}
+    assert "Nothing: every host answered" in report(known)[1]
+    jobs["plans"] = {"waiting": [], "left_off": 0, "unreadable": 2}
+    data, page = report(known)
+    assert (data["hosts"][0]["status"], data["hosts"][0]["status_of_host"]) == ("unknown", "unknown")
+    assert "2 plans could not be read or judged" in page and "Nothing: every host answered" not in page
+    jobs["plans"] = {"waiting": [], "left_off": 5, "unreadable": 0}
+    data, page = report(known)
+    assert "5 more plans may wait, not shown here" in page and "Nothing: every host answered" not in page
+
+
+def test_of_many_runbooks_the_worst_are_listed_and_all_are_counted() -> None:
+    known = fleets.fleet(3, [f"runbook-{number:02d}" for number in range(60)])
+    for host in known.values():
+        jobs, audit = host["__report_jobs"], host["__report_audit"]
+        jobs["plans"]["waiting"] = []
+        audit["summary"]["slices"] = [{**one()[1]["summary"]["slices"][0], "slice": f"runbook-{number:02d}", "tokens": 7} for number in range(60)]
+    jobs, audit = one(report={"status": "critical"})
+    known["rare"] = {"__report_jobs": jobs, "__report_audit": audit}
+    data, page = report(known)
+    rare = next(host for host in data["hosts"] if host["name"] == "rare")
+    assert data["runbooks"][0]["name"] == "disk-report" and data["runbooks_left_off"] == 1 and rare["status"] == "critical"
+    assert data["totals"]["cells"]["critical"] == 1 and data["totals"]["tokens"] == 3 * 60 * 7 + 900 == sum(host["tokens"] for host in data["hosts"])
+    assert "told-0-0" in page and "1 more runbook left off here" in page
+    # A host with a thousand names crowds nobody out.
+    loud, summary = one()[0], copy.deepcopy(audit)
+    summary["summary"]["slices"] = [{**copy.deepcopy(audit["summary"]["slices"][0]), "slice": f"loud-{number}"} for number in range(64)]
+    loud["jobs"] = [{"id": f"job-{number}", "state": "pending", "slice": f"job-{number}", "updated": "2026-01-15"} for number in range(500)]
+    data, _page = report({**known, "loud": {"__report_jobs": loud, "__report_audit": summary}})
+    names = [book["name"] for book in data["runbooks"]]
+    assert sum(name.startswith("loud-") for name in names) == 30 and "disk-report" in names and "runbook-00" in names and len(names) == 60
+    assert data["totals"]["cells"]["critical"] == 65 and data["runbooks_left_off"] == 61 + 564 - 60
+
+
+def test_a_log_that_was_removed_and_one_that_was_changed_are_told_on_top() -> None:
+    jobs, audit = one(job={"state": "applied", "run_ids": ["run-1"]}, slices=False)
+    audit.update(exists=False, verified=True, head=None, msg="There is no log.")
+    known = {"web1": {"__report_jobs": jobs, "__report_audit": audit}}
+    data, page = report(known)
+    assert (data["hosts"][0]["status_of_host"], data["totals"]["logs_not_verified"]) == ("failed", 1)
+    assert '<div class="alarm"><dt>audit logs not as written</dt><dd>1</dd></div>' in page and "it was removed" in page
+    assert "1 audit log not as written." in make(list(known), known, path="/nowhere/x.html", now=fleets.NOW)[0]["says"]
+    for state, runs in (("pending", ["run-1"]), ("applied", [])):
+        jobs["jobs"][0].update(state=state, run_ids=runs)
+        assert report(known)[0]["totals"]["logs_not_verified"] == 0
+
+
+def test_runbooks_that_a_host_did_not_tell_of_are_counted_beside_it() -> None:
+    jobs, audit = one()
+    audit["summary"]["slices_left_off"] = 7
+    assert "7 more runbooks than it told of" in report({"web1": {"__report_jobs": jobs, "__report_audit": audit}})[1]
+
+
+def test_the_same_secret_is_the_same_text_whoever_masked_it() -> None:
+    texts = []
+    for digits in ("4f2a", "77b1"):
+        summary = f"password=[redacted:password:{digits}] and " + "x" * 570 + f"[redacted:api_key:{digits}] gone"
+        jobs, audit = one(report={"status": "warning", "summary": summary})
+        jobs["kill_switch"] = {"engaged": True, "path": "/x", "by": "x", "since": "", "reason": f"key [redacted:api_key:{digits[:2]}"}
+        texts.append(report({"web1": {"__report_jobs": jobs, "__report_audit": audit}}))
+    assert texts[0] == texts[1] and "[redacted:password] and" in texts[0][1]
+    # The marks made here have no digits either.
+    jobs, audit = one(report={"status": "warning", "summary": "api_key=sk-proj-" + "a1B2" * 12})
+    assert re.search(r"\[redacted:[a-z_]+\]", report({"web1": {"__report_jobs": jobs, "__report_audit": audit}})[1])
 
 
 def test_hosts_and_runbooks_stand_worst_first_and_every_status_is_said_in_words() -> None:
@@ -160,16 +246,32 @@ def test_cost_is_added_up_by_runbook_and_by_host() -> None:
 
 def test_a_plan_that_waits_is_shown_with_digest_age_requester_and_how_to_approve_it() -> None:
     jobs, audit = one(plans=[{**fleets._plan("web1", "disk-report", 30), "id": "20260114T031500Z-9f86d081"}])
-    data, page = report({"web 1; reboot": {"__report_jobs": jobs, "__report_audit": audit, "report_prefix": "/srv/it's"}})
+    data, page = report({"web1": {"__report_jobs": jobs, "__report_audit": audit, "report_prefix": "/srv/it's a=b"}})
     text = Elements(page).text
     assert data["approvals"][0]["sha256"] in text and "1 d (made 2026-01-14 03:30)" in text and "unix:codex-ops, awx:ada" in text and "1 of 2" in text
     command = re.findall(r"ansible-playbook day2\.codex\.approve .*?(?= ?</code)", page)
     words = shlex.split(html.unescape(command[0]))
-    # Whatever it is called: pasted into a shell it is one word.
-    assert words[:2] == ["ansible-playbook", "day2.codex.approve"] and set(words[2::2]) == {"-e"}
-    assert words[3::2] == [
-        "approve_hosts=web 1; reboot", "plan=20260114T031500Z-9f86d081", "approver=YOU", "signing_key=YOUR_KEY.pub", "prefix=/srv/it's",
+    # Whatever the prefix is called: pasted into a shell it is one word, and one value for Ansible.
+    assert words[:3] == ["ansible-playbook", "day2.codex.approve", "-e"]
+    assert [json.loads(word) for word in words[3:]] == [
+        {
+            "approve_hosts": "web1", "plan": "20260114T031500Z-9f86d081", "plan_sha256": data["approvals"][0]["sha256"], "approver": "YOU",
+            "signing_key": "YOUR_KEY.pub", "prefix": "/srv/it's a=b",
+        }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("host", "prefix"),
+    [
+        ("web 1; reboot", "/"), ("web*", "/"), ("a:b", "/"), ("-x", "/"), ("{{ 1 }}", "/"), ("web1", "/{{ 1 }}"), ("web1", "/a\u202eb"), ("web1", "srv"),
+        ("x" * 200, "/"), ("web1", "/" + "x" * 400), ("web1", "/key=sk-proj-" + "a1B2" * 12), ("web1", "/a\nb"),
+    ],
+)  # fmt: skip
+def test_a_host_whose_name_or_prefix_is_not_what_it_looks_like_gets_no_command_to_paste(host: str, prefix: str) -> None:
+    jobs, audit = one(plans=[fleets._plan("web1", "disk-report", 30)])
+    data, page = report({host: {"__report_jobs": jobs, "__report_audit": audit, "report_prefix": prefix}})
+    assert len(data["approvals"]) == 1 and "ansible-playbook day2.codex.approve" not in page and "by hand" in Elements(page).text
 
 
 def test_a_plan_whose_name_could_be_a_command_is_refused() -> None:
@@ -217,6 +319,47 @@ def test_a_host_that_cannot_be_reached_or_fails_is_on_the_page_as_such() -> None
     assert data["totals"]["hosts_not_asked"] == 3 and "No route to host" in page
 
 
+class _Odd(str):
+    """A text of which nothing can be made."""
+
+    def __str__(self) -> str:
+        raise OverflowError("no")
+
+
+class _Undefined(dict[str, t.Any]):
+    """The variables of a host of which one is a template that cannot be made out."""
+
+    def get(self, key: str, default: t.Any = None) -> t.Any:
+        if key in ("report_prefix", "__report_audit"):
+            raise ArithmeticError("'nope' is undefined")
+        return super().get(key, default)
+
+
+def test_no_host_ends_the_page_of_the_others() -> None:
+    jobs, audit = one()
+    odd = {**jobs, "kill_switch": {"engaged": True, "path": _Odd("x"), "reason": "", "by": "", "since": ""}}
+    known: dict[str, t.Any] = {
+        "odd": {"__report_jobs": odd, "__report_audit": audit},
+        "undefined": _Undefined(__report_jobs=jobs),
+        "good": {"__report_jobs": jobs, "__report_audit": audit},
+    }
+    data, page = report(known)
+    by_name = {host["name"]: host for host in data["hosts"]}
+    assert by_name["odd"]["problem"] == "job_info answered something unexpected: it could not be used (OverflowError)"
+    assert by_name["undefined"]["problem"] == "audit_info answered something unexpected: it could not be used (ArithmeticError)"
+    # What the same host said besides counts.
+    assert by_name["odd"]["cells"] and by_name["odd"]["log"]["verified"] and by_name["undefined"]["inbox_known"]
+    assert not by_name["good"]["problem"] and "OverflowError" in page
+
+
+@pytest.mark.parametrize("moment", fleets.TIMES)
+def test_a_time_that_is_none_or_far_off_is_named_or_shown(moment: str) -> None:
+    data, page = report(fleets.strange(moment))
+    assert len(data["hosts"]) == 2 and "Codex on 2 hosts" in page
+    good = next(host for host in data["hosts"] if host["name"] == "good")
+    assert not good["problem"] and good["cells"]
+
+
 _ODD = [None, True, -1, 10**400, 1.5, float("nan"), "text", [], [[]], {}, {"a": {}}, [None], ["x"], {1: 2}]
 
 
@@ -258,6 +401,18 @@ def test_an_answer_that_is_too_deep_or_too_large_is_bounded() -> None:
     assert len(data["runbooks"]) == 60 and data["runbooks_left_off"] == 4 and len(data["hosts"][0]["cells"]) <= 60
     assert len(data["denied"]) == 25 and data["denied_left_off"] == 4975
     assert len(page) < 300_000 and len(json.dumps(data)) < 300_000
+
+
+def test_the_published_form_says_how_long_each_text_can_be() -> None:
+    def texts(part: t.Any) -> t.Iterator[t.Any]:
+        if isinstance(part, dict):
+            if part.get("type") == "string":
+                yield part
+            for inner in part.values():
+                yield from texts(inner)
+
+    found = list(texts(VALIDATOR.schema))
+    assert len(found) > 30 and all("maxLength" in part or "pattern" in part for part in found)
 
 
 # --- text from outside -----------------------------------------------------------------------------------------------------
@@ -313,8 +468,12 @@ def test_an_element_escapes_whatever_is_not_an_element() -> None:
 
 @pytest.mark.parametrize(
     ("then", "said"),
-    [("2026-01-15T09:29:30Z", "now"), ("2026-01-15T09:01:00+00:00", "29 min"), ("2026-01-13T09:00:00+00:00", "2 d"), ("2027-01-01", "yet to come"), ("?", "")],
-)
+    [
+        ("2026-01-15T09:29:30Z", "now"), ("2026-01-15T10:29:30.123456789+01:00", "now"), ("0001-01-01T00:00:00+14:00", ""),
+        ("9999-12-31T23:59:59-14:00", ""), ("0001-01-01", "739,630 d"), ("2026-02-30", ""), ("2026-01-15T09:01:00+00:00", "29 min"),
+        ("2026-01-13T09:00:00+00:00", "2 d"), ("2027-01-01", "yet to come"), ("?", ""),
+    ],
+)  # fmt: skip
 def test_an_age_is_said_in_one_unit(then: str, said: str) -> None:
     assert age(then, fleets.NOW) == said
 
@@ -332,6 +491,7 @@ def test_a_trend_says_in_words_what_it_draws() -> None:
 def test_a_fleet_without_hosts_has_a_page_too() -> None:
     data, page = report({})
     assert data["hosts"] == [] and "Codex on 0 hosts" in page and "There are no hosts." in page
+    assert "no host was asked" in page and "every host answered" not in page
     Elements(page)
 
 
@@ -355,6 +515,13 @@ def test_a_report_that_differs_in_nothing_but_its_time_is_no_change(tmp_path: pa
     assert write("2026-01-16T01:30:00+00:00") == [True, True]
     (tmp_path / "report.json").write_text("[1", "utf-8")
     assert write("2026-01-16T01:30:00+00:00") == [True, True]
+
+
+def test_a_relative_path_is_meant_from_the_working_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for there in ("/elsewhere", None):
+        monkeypatch.setenv("PWD", there) if there else monkeypatch.delenv("PWD")
+        assert [file["path"] for file in make([], {}, path="x.html")] == [f"{tmp_path}/x.json", f"{tmp_path}/x.html"]
 
 
 def test_a_hundred_hosts_take_seconds_and_a_page_that_can_be_mailed() -> None:
