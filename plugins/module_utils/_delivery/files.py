@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import stat
 import time
 import typing as t
 
 #: Bytes of one file.
-MAX_FILE = 4 << 20
+MAX_FILE = 16 << 20
 #: Seconds after which nobody writes a file any more that is half-written.
 _OLD = 3600.0
 #: How the name of a message that waits ends.
@@ -60,8 +62,14 @@ def write(path: str, content: bytes) -> None:
 
 
 def write_json(path: str, value: t.Any) -> None:
-    """*value* as JSON at *path*, as :func:`write` does it."""
-    write(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n")
+    """*value* as JSON at *path*, as :func:`write` does it.
+
+    :raises OSError: also where it is so large that nobody would read it back.
+    """
+    content = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+    if len(content) > MAX_FILE:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    write(path, content)
 
 
 def read_json(path: str) -> dict[str, t.Any] | None:
@@ -73,8 +81,14 @@ def read_json(path: str) -> dict[str, t.Any] | None:
         handle = os.open(path, _READ)
     except FileNotFoundError:
         return None
-    with os.fdopen(handle, "rb") as stream:
-        raw = stream.read(MAX_FILE + 1)
+    try:
+        # A folder can be opened like a file, and not be read.
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(os.dup(handle), "rb") as stream:
+            raw = stream.read(MAX_FILE + 1)
+    finally:
+        os.close(handle)
     try:
         found = json.loads(raw) if len(raw) <= MAX_FILE else None
     except (ValueError, RecursionError):
@@ -98,10 +112,16 @@ def names(folder: str, end: str) -> list[str]:
 
 def sweep(folder: str) -> None:
     """Remove what killed processes left half-written. Somebody may be writing what is new."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") and entry.name.endswith(".new") and time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD:
-                remove(entry.path)
+    with contextlib.suppress(OSError):
+        for path in left(folder, ".", ".new"):
+            remove(path)
+
+
+def left(folder: str, begin: str, end: str = "") -> list[str]:
+    """The paths in *folder* of what begins and ends so, and that nobody touched for an hour."""
+    with os.scandir(folder) as entries:
+        ours = [entry for entry in entries if entry.name.startswith(begin) and entry.name.endswith(end)]
+        return [entry.path for entry in ours if time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD]
 
 
 @contextlib.contextmanager
