@@ -71,7 +71,8 @@ def make(source: Source, status: str, host: str, clean: t.Callable[[t.Any], t.An
     findings = _listed(job.get("signal"), report, clean)
     summary = report.get("summary") if status == "needs_human" and report is not None else job.get("msg")
     kept, cut = _cut_patch(source.patch)
-    worst = max([SEVERITIES[found["severity"]] for found in findings] + [1 if status == "failed" else 0])
+    # What needs a person is never mere information.
+    worst = max([SEVERITIES[found["severity"]] for found in findings] + [SEVERITIES["WARNING"]])
     return {
         "version": VERSION,
         "key": key(job),
