@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 import shlex
 import typing as t
@@ -99,8 +100,25 @@ def propose(wanted: Proposal, run: t.Callable[..., Output]) -> dict[str, t.Any] 
             opened.add(ref, commit, objects)
             return {**made, "commit": commit}
         files.write(wanted.bundle, bundle(commit, head, ref, objects))
-        fetch = f"git -C {shlex.quote(repository.folder)} fetch {shlex.quote(wanted.bundle)} {shlex.quote(f'{ref}:{ref}')}"
-        return {**made, "commit": commit, "bundle": wanted.bundle, "fetch": fetch}
+        return {**made, "commit": commit, "bundle": wanted.bundle, "fetch": fetch_line(repository, wanted.bundle, ref)}
+
+
+def fetch_line(repository: Repository, bundle_: str, ref: str) -> str | None:
+    """The line by which root brings *ref* from a bundle into the repository; ``None`` where its owner is nobody whom this host knows.
+
+    In the repository of somebody else, git would refuse to work as root, and would obey foreign settings where it did not: its owner
+    runs it there, on a copy that the owner may read.
+    """
+    folder, refs = shlex.quote(repository.folder), shlex.quote(f"{ref}:{ref}")
+    if repository.uid in (0, os.geteuid()):
+        return f"git -C {folder} fetch {shlex.quote(bundle_)} {refs}"
+    try:
+        owner = pwd.getpwuid(repository.uid)
+    except KeyError:
+        return None
+    copy = f'install -o {repository.uid} -m 0400 {shlex.quote(bundle_)} "$t/bundle"'
+    fetch = f'runuser -u {shlex.quote(owner.pw_name)} -- env HOME={shlex.quote(owner.pw_dir)} git -C {folder} fetch "$t/bundle" {refs}'
+    return f"""(t=$(mktemp -d) && trap 'rm -rf "$t"' EXIT && chmod 0711 "$t" && {copy} && {fetch})"""
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import typing as t
@@ -16,8 +17,9 @@ import typing as t
 import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils._agent.process import run_limited
-from ansible_collections.day2.codex.plugins.module_utils._delivery.branch import File, Proposal, Unfit, branch_name, propose
+from ansible_collections.day2.codex.plugins.module_utils._delivery.branch import File, Proposal, Unfit, branch_name, fetch_line, propose
 from ansible_collections.day2.codex.plugins.module_utils._delivery.objects import Entry, read_tree, write_tree
+from ansible_collections.day2.codex.plugins.module_utils._delivery.repository import Repository
 
 NAME = "codex-ops/inbox/0123456789ab"
 OLD = {"config/inbox.yml": "sender: norply\n", "config/deep/er/x.ini": "x\n", "README": "read me\n", "other/secret.txt": "not yours\n", "a.sh": "#!/bin/sh\n"}
@@ -65,9 +67,9 @@ class Repo:
             config.read_text()
             + f"[core]\n\tfsmonitor = {script}\n\tpager = {script}\n\tsshCommand = {script}\n\talternateRefsCommand = {script}\n"
             + f"\tattributesFile = {self.base}/attributes\n[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = {script}\n"
-            + f"[filter \"x\"]\n\tclean = {script}\n\tsmudge = {script}\n\tprocess = {script}\n\trequired\n"
-            + f"[diff \"x\"]\n\ttextconv = {script}\n\tcommand = {script}\n[include]\n\tpath = {self.base}/more\n[extensions]\n\tpartialClone = origin\n"
-            + f"[remote \"origin\"]\n\turl = ext::{script}\n\tpromisor = true\n"
+            + f'[filter "x"]\n\tclean = {script}\n\tsmudge = {script}\n\tprocess = {script}\n\trequired\n'
+            + f'[diff "x"]\n\ttextconv = {script}\n\tcommand = {script}\n[include]\n\tpath = {self.base}/more\n[extensions]\n\tpartialClone = origin\n'
+            + f'[remote "origin"]\n\turl = ext::{script}\n\tpromisor = true\n'
         )
         (self.base / "attributes").write_text("* filter=x diff=x\n")
         (self.folder / ".git/info/attributes").parent.mkdir(exist_ok=True)
@@ -161,6 +163,32 @@ def test_where_the_repository_is_not_ours_to_write_a_bundle_holds_just_the_commi
     listing = repo.git("rev-list", "--objects", "--no-object-names", NAME, "^HEAD").split()
     assert len(listing) == 4
     assert all(OLD["other/secret.txt"].strip() not in repo.git("cat-file", "-p", name, check=False) for name in listing)
+
+
+def test_in_the_repository_of_somebody_else_its_owner_fetches(tmp_path: pathlib.Path) -> None:
+    folder, bundle, ref = "/srv/it's here", "/var/lib/a b.bundle", f"refs/heads/{NAME}"
+    other = next(entry for entry in pwd.getpwall() if entry.pw_uid not in (0, os.geteuid()))
+    # What the line runs, word for word, by programs that only say what they were given.
+    said = tmp_path / "said"
+    for name in ("install", "runuser", "git"):
+        (tmp_path / name).write_text(f'#!/bin/sh\nfor word in {name} "$@"; do printf "%s\\n" "$word"; done >> {said}\n')
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    line = fetch_line(Repository(folder, f"{folder}/.git", other.pw_uid), bundle, ref)
+    assert line is not None
+    subprocess.run(["/bin/sh", "-c", line], check=True, env=environment)
+    words = said.read_text().splitlines()
+    copy = words[6]
+    assert copy.startswith(f"{tmp_path}/") and not os.path.lexists(os.path.dirname(copy))
+    assert words[:7] == ["install", "-o", str(other.pw_uid), "-m", "0400", bundle, copy]
+    home = f"HOME={other.pw_dir}"
+    assert words[7:] == ["runuser", "-u", other.pw_name, "--", "env", home, "git", "-C", folder, "fetch", copy, f"{ref}:{ref}"]
+    for uid in {0, os.geteuid()}:
+        said.write_text("")
+        subprocess.run(["/bin/sh", "-c", str(fetch_line(Repository(folder, f"{folder}/.git", uid), bundle, ref))], check=True, env=environment)
+        assert said.read_text().splitlines() == ["git", "-C", folder, "fetch", bundle, f"{ref}:{ref}"]
+    nobody = next(uid for uid in range(400000, 500000) if uid not in {entry.pw_uid for entry in pwd.getpwall()})
+    assert fetch_line(Repository(folder, f"{folder}/.git", nobody), bundle, ref) is None
 
 
 def test_where_there_is_no_repository_there_is_no_branch(tmp_path: pathlib.Path) -> None:
