@@ -83,8 +83,11 @@ def followed(options: Options, result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _unable(error: BaseException) -> str:
-    what = str(error) if isinstance(error, CodexOpsError) else f"{getattr(error, 'filename', None) or type(error).__name__}: {error}"
-    return f"Not all could be delivered that a person should know of. The next delivery tries again. {what}"
+    return f"Not all could be delivered that a person should know of. The next delivery tries again. {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, CodexOpsError) else f"{getattr(error, 'filename', None) or type(error).__name__}: {error}"
 
 
 class _Delivery:
@@ -167,7 +170,7 @@ class _Delivery:
     def _tickets(self, settings: Settings, named: t.Sequence[str]) -> None:
         from ._delivery import files, outbox  # pylint: disable=import-outside-toplevel
         from ._jobs import inbox_of  # pylint: disable=import-outside-toplevel
-        from ._ticketing import Pass, path_of  # pylint: disable=import-outside-toplevel
+        from ._ticketing import Pass, path_of, sweep  # pylint: disable=import-outside-toplevel
 
         with files.locked(outbox.lock(self._places.outbox), _PATIENCE) as mine, contextlib.closing(inbox_of(self._places)) as inbox:
             if not mine:
@@ -175,16 +178,24 @@ class _Delivery:
                 return
             this = Pass(self._places, inbox, settings, clock=self._clock, complete=self._complete)
             steps = this.due(named)
+            self._result["warnings"] += this.warnings
             if not steps:
                 this.over()
                 return
 
             def work(run: Run) -> dict[str, t.Any]:
-                files.sweep(self._places.tickets)
-                files.sweep(self._places.outbox)
+                sweep(self._places)
                 clean = self._cleaner(settings.alert)
                 for step in steps:
-                    written = this.do(step, clean, run.warnings.append)
+                    try:
+                        written = this.do(step, clean, run.warnings.append)
+                    except Exception as error:  # pylint: disable=broad-except
+                        # One that cannot be written does not stand in the way of the others.
+                        this.failed(step)
+                        wrong = self._places.explain(error, str(error.filename or self._places.tickets)) if isinstance(error, OSError) else error
+                        about = step.job.id if step.job is not None else step.key
+                        run.warnings.append(f"The ticket of {about} could not be written. The next delivery tries again. {_said(wrong)}")
+                        continue
                     if written is None:
                         continue
                     run.changed = True
@@ -216,17 +227,18 @@ class _Delivery:
     # --- alerts -------------------------------------------------------------------------------------------------------
 
     def _alerts(self, alert: Alert, seconds: float) -> None:
-        from ._delivery import outbox  # pylint: disable=import-outside-toplevel
-        from ._ticketing import remembered  # pylint: disable=import-outside-toplevel
+        from ._delivery import sending  # pylint: disable=import-outside-toplevel
 
         folder, now = self._places.outbox, self._clock()
-        state, waiting = remembered(self._places, now), outbox.waiting(self._places.outbox)
-        due = bool(waiting) or bool(state.held_count and state.recent(now) < alert.per_hour)
-        if due and not state.waits(now):
+        seen = sending.view(folder, alert)
+        if seen.due(now):
 
             def work(run: Run) -> dict[str, t.Any]:
-                done = outbox.send(folder, os.uname().nodename, alert, self._hook(alert), seconds=seconds, clock=self._clock)
+                done = sending.send(folder, os.uname().nodename, alert, self._hook(alert), seconds=seconds, clock=self._clock)
                 run.facts["input"].update(messages=list(done.messages), held_back=done.held)
+                run.warnings += done.warnings
+                if done.problem is not None:
+                    run.warnings.append(_unable(self._places.explain(done.problem, str(done.problem.filename or folder))))
                 self._result["alerts"].update(sent=len(done.messages), held_back=done.held)
                 run.changed = bool(done.messages)
                 count = len(done.messages)
@@ -235,12 +247,17 @@ class _Delivery:
                 said += f" The hook failed: {done.failure}." if done.failure else ""
                 return {"outcome": "completed", "changed": run.changed, "msg": said}
 
-            self._recorded({"alerts_by": alert.where, "waiting": len(waiting)}, work)
-            state, waiting = remembered(self._places, now), outbox.waiting(folder)
-        self._result["alerts"]["waiting"] = len(waiting)
-        if state.why and waiting:
-            wait = f"{len(waiting)} alert{'s' if len(waiting) != 1 else ''}"
-            self._result["warnings"].append(f"{wait} could not be sent: {state.why}. It is tried again after {outbox.stamp(state.not_before)[:19]} UTC.")
+            self._recorded({"alerts_by": alert.where, "waiting": len(seen.messages)}, work)
+            seen, now = sending.view(folder, alert), self._clock()
+        self._result["alerts"]["waiting"] = len(seen.messages)
+        failed = [name for name in seen.messages if name in seen.state.tries]
+        if failed:
+            why = max((seen.state.tries[name] for name in failed), key=lambda tries: float(tries["at"]))["why"]
+            again = max(seen.state.not_before, min(map(seen.until, failed)), now)
+            wait = f"{len(failed)} alert{'s' if len(failed) != 1 else ''}"
+            from ._delivery.outbox import stamp  # pylint: disable=import-outside-toplevel
+
+            self._result["warnings"].append(f"{wait} could not be sent: {why}. It is tried again after {stamp(again)[:19]} UTC.")
 
     def _hook(self, alert: Alert) -> t.Callable[[str, bytes], str | None]:
         """What sends one message."""
@@ -251,25 +268,32 @@ class _Delivery:
             try:
                 key = signing.read(alert.key_file, self._places.owners)
             except CodexOpsError as error:
-                return str(error).rstrip(".")
+                return hook.Unreached(str(error).rstrip("."))
+            wrong = _foreign(self._places, alert)
+            if wrong:
+                return hook.Unreached(wrong)
             if alert.webhook is not None:
                 return hook.by_webhook(alert, key, message, body, self._clock())
-            return _foreign(self._places, alert.command[0]) or hook.by_command(alert, key, message, body, self._clock(), run_limited)
+            return hook.by_command(alert, key, message, body, self._clock(), run_limited)
 
         return call
 
 
-def _foreign(places: Places, program: str) -> str | None:
-    """Why the program is not run: on a host, it is root's alone, with every folder above it."""
+def _foreign(places: Places, alert: Alert) -> str | None:
+    """Why the hook is not called: on a host, its program, the files that it is given and its authorities are root's alone, with every folder above."""
     if places.own:
         return None
     from ._identities import foreign_part  # pylint: disable=import-outside-toplevel
 
-    try:
-        part = foreign_part(program)
-    except OSError as error:
-        return f"{program} cannot be run: {error.strerror}"
-    return None if part is None else f"somebody besides root could change {part}, so {program} is not run"
+    paths = [*alert.command[:1], *(word for word in alert.command[1:] if word.startswith("/") and os.path.isfile(word))]
+    for path in [*paths, *([alert.ca_file] if alert.ca_file else [])]:
+        try:
+            part = foreign_part(path)
+        except OSError as error:
+            return f"{path} cannot be {'run' if path in paths[:1] else 'read'}: {error.strerror}"
+        if part is not None:
+            return f"somebody besides root could change {part}, so {path} is not {'run' if path in paths[:1] else 'used'}"
+    return None
 
 
 def hook_problem(places: Places, alert: Alert) -> str | None:
@@ -280,10 +304,12 @@ def hook_problem(places: Places, alert: Alert) -> str | None:
     from ._delivery import signing  # pylint: disable=import-outside-toplevel
 
     signing.read(alert.key_file, places.owners)
-    if alert.webhook is None:
-        program = alert.command[0]
-        return _foreign(places, program) or (None if os.access(program, os.X_OK) else f"{program} cannot be run")
-    return f"the file of authorities {alert.ca_file} cannot be read" if alert.ca_file and not os.access(alert.ca_file, os.R_OK) else None
+    wrong = _foreign(places, alert)
+    if wrong is None and alert.webhook is None and not os.access(alert.command[0], os.X_OK):
+        return f"{alert.command[0]} cannot be run"
+    if wrong is None and alert.ca_file and not os.access(alert.ca_file, os.R_OK):
+        return f"the file of authorities {alert.ca_file} cannot be read"
+    return wrong
 
 
 # --- looking, and closing -------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def _top() -> None:
         _applying,
         _approving,
         _arguments,
+        _branching,
         _canonical,
         _delivering,
         _errors,
@@ -103,7 +104,7 @@ def _load_contract() -> None:
 
 
 def _load_delivery() -> None:
-    from ._delivery import branch, files, hook, objects, outbox, overview, repository, settings, signing, state, ticket
+    from ._delivery import branch, files, hook, journal, objects, outbox, overview, repository, sending, settings, signing, state, ticket
 
 
 def _load_gates() -> None:

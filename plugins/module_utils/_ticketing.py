@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import tempfile
+import time
 import typing as t
 
+from . import _branching
+from ._canonical import digest
 from ._delivery import files, outbox, ticket
 from ._delivery.settings import Settings
-from ._delivery.state import MOST_TICKETS, State, load, save
+from ._delivery.state import MOST_TICKETS, State, load, save, set_aside
 from ._errors import CodexOpsError
 from ._places import Places
 
@@ -27,7 +29,7 @@ if t.TYPE_CHECKING:
 
 #: Seconds by which a job may come into the inbox's order late, and for which jobs are looked back at where nothing is remembered.
 _OVERLAP, _FIRST = 120.0, 86400.0
-#: Jobs that one pass looks at.
+#: Jobs of one page of those that wait, and closed ones that one pass looks at.
 _AWAITING, _CLOSED = 200, 2000
 #: Runs of a job among which its report is looked for, and bytes that are read of a report and a patch.
 _RUNS, _MAX_REPORT, _MAX_PATCH = 3, 32 << 20, 1 << 20
@@ -63,7 +65,7 @@ def listed(places: Places) -> list[dict[str, t.Any]]:
 
 def of_job(places: Places, job_id: str) -> dict[str, t.Any] | None:
     """The open ticket of a job."""
-    entries = (load(places.outbox) or State()).tickets.values()
+    entries = remembered(places, time.time()).tickets.values()
     name = next((entry["ticket"] for entry in entries if entry["job"] == job_id and entry["open"]), None)
     found = None if name is None else read(places, name)
     return found if found is not None and found.get("state") == "open" else None
@@ -71,7 +73,7 @@ def of_job(places: Places, job_id: str) -> dict[str, t.Any] | None:
 
 def remembered(places: Places, now: float) -> State:
     """What is remembered. Where that is lost, the tickets themselves tell."""
-    state = load(places.outbox)
+    state = load(places.outbox, State)
     if state is not None:
         return state
     state = State(seen=now - _FIRST)
@@ -83,6 +85,13 @@ def remembered(places: Places, now: float) -> State:
                 entry = {"ticket": one["id"], "job": one["job"], "created": created, "mark": "", "open": one["state"] == "open", "at": now}
                 state.tickets[str(one["key"])] = entry
     return state
+
+
+def sweep(places: Places) -> None:
+    """Remove what killed processes left behind."""
+    for folder in (places.tickets, places.outbox):
+        files.sweep(folder)
+    _branching.sweep(places)
 
 
 class Pass:
@@ -99,6 +108,12 @@ class Pass:
         self._clock = clock
         self._complete = complete
         self._seen = 0.0
+        # Where the host wants something else from now on, open tickets are looked at again.
+        alert = settings.alert
+        self._wants = digest([settings.when, settings.ticket, settings.branch, alert is not None, alert and alert.min_severity])[:8]
+        damaged = set_aside(places.outbox, State)
+        #: What a person should know of.
+        self.warnings: list[str] = [damaged] if damaged else []
         self.state = remembered(places, clock())
 
     # --- what is due --------------------------------------------------------------------------------------------------
@@ -108,35 +123,81 @@ class Pass:
 
         :arg named: Jobs that are to be looked at whatever is remembered.
         """
-        now, jobs, gone = self._clock(), {}, []
+        now, gone = self._clock(), []
         closed = self._inbox.closed_since(max(0.0, min(self.state.seen, now) - _OVERLAP), _CLOSED)
-        for job in [*closed, *self._inbox.jobs({"state": "awaiting_approval"}, _AWAITING)]:
-            jobs[job.id] = job
+        jobs = {job.id: job for job in (*closed, *self._awaiting())}
         if closed and self._complete:
             # A full page is followed by what comes behind it.
             self._seen = closed[-1].updated + (_OVERLAP if len(closed) == _CLOSED else 0.0)
         for key, entry in self.state.tickets.items():
             if entry["open"] and entry["job"] not in jobs:
-                with contextlib.suppress(CodexOpsError):
-                    jobs[entry["job"]] = self._inbox.get(entry["job"])
-                if entry["job"] not in jobs:
+                try:
+                    job = self._job(entry["job"])
+                except (CodexOpsError, ValueError) as error:
+                    # Nobody knows how it stands, so its ticket stays as it is.
+                    self.warnings.append(f"The job {entry['job']} could not be looked at. The next delivery tries again. {error}")
+                    continue
+                if job is None:
                     gone.append(Step(key, None, None, None, f"The job {entry['job']} was forgotten."))
+                else:
+                    jobs[job.id] = job
         for name in named:
-            with contextlib.suppress(CodexOpsError):
-                jobs[name] = self._inbox.get(name)
-        steps = {step.key: step for step in gone}
-        for job in sorted(jobs.values(), key=lambda one: one.created):
-            step = self._step(job)
-            if step is not None:
-                steps[step.key] = step
+            job = self._job(name)
+            if job is not None:
+                jobs[name] = job
+        return self._steps(gone, sorted(jobs.values(), key=lambda one: one.created))
+
+    def _job(self, name: str) -> Job | None:
+        """The job *name*; ``None`` where it was forgotten.
+
+        :raises CodexOpsError: that cannot be told.
+        """
+        try:
+            return self._inbox.get(name)
+        except CodexOpsError as error:
+            if error.code != "job_not_found":
+                raise
+            return None
+
+    def _awaiting(self) -> t.Iterator[Job]:
+        """All jobs that wait for an approval, the oldest first."""
+        count = 0
+        while True:
+            page = self._inbox.oldest("awaiting_approval", _AWAITING, count)
+            yield from page
+            count += len(page)
+            if len(page) < _AWAITING:
+                return
+
+    def _steps(self, gone: t.Sequence[Step], jobs: t.Sequence[Job]) -> list[Step]:
+        """What is to be done, of *jobs*, the oldest first: of several about the same, the last one that says something counts."""
+        steps, entries = {step.key: step for step in gone}, dict(self.state.tickets)
+        for job in jobs:
+            said = job.as_dict()
+            key = ticket.key(said)
+            step = self._step(job, said, key, entries.get(key))
+            if step is None:
+                continue
+            entries[key] = {"job": job.id, "created": job.created, "mark": self._mark(said), "open": step.status is not None}
+            if step.status is None and not self.state.tickets.get(key, {}).get("open"):
+                # It was over before anybody had written of it.
+                steps.pop(key, None)
+            else:
+                steps[key] = step
         return list(steps.values())
 
-    def _step(self, job: Job) -> Step | None:
-        said = job.as_dict()
-        key = ticket.key(said)
-        entry = self.state.tickets.get(key)
+    def _mark(self, said: t.Mapping[str, t.Any]) -> str:
+        # Who does not know what the host wants leaves it to who does.
+        return f"{ticket.mark(said)}.{self._wants if self._complete else ''}"
+
+    def _known(self, entry: t.Mapping[str, t.Any], said: t.Mapping[str, t.Any]) -> bool:
+        """Whether the ticket's own job was looked at as it is."""
+        mark, _dot, wants = entry["mark"].partition(".")
+        return mark == ticket.mark(said) and (wants == self._wants or not self._complete or not entry["open"])
+
+    def _step(self, job: Job, said: dict[str, t.Any], key: str, entry: t.Mapping[str, t.Any] | None) -> Step | None:
         mine = entry is not None and entry["job"] == job.id
-        if entry is not None and ((mine and entry["mark"] == ticket.mark(said)) or (not mine and entry["created"] > job.created)):
+        if entry is not None and (self._known(entry, said) if mine else entry["created"] > job.created):
             return None
         report = self._report(job)
         status = next((word for word in ticket.statuses(said, report) if word in self._settings.when), None)
@@ -195,14 +256,15 @@ class Pass:
     def _open(self, step: Step, job: Job, status: str, clean: t.Callable[[t.Any], t.Any], warn: t.Callable[[str], None]) -> dict[str, t.Any] | None:
         entry = self.state.tickets.get(step.key)
         name = entry["ticket"] if entry is not None else job.id
-        plan, now = self._plan(job), self._clock()
+        plan, now = _branching.plan_of(self._places, job), self._clock()
         patch = next((text for text in (self._kept(run, "patch.diff", _MAX_PATCH) for run in ([job.plan] if job.plan else job.run_ids[-1:])) if text), "")
         made = ticket.make(ticket.Source(job.as_dict(), step.report, plan, patch), status, os.uname().nodename, clean)
         old = read(self._places, name)
         opened = old["opened"] if old is not None and old.get("state") == "open" else outbox.stamp(now)
         branch = None
         if plan is not None and self._settings.ticket and self._settings.branch and status != "needs_human":
-            branch = self._branch(name, job, plan, made["title"] or job.slice, clean, warn)
+            bundle = path_of(self._places, name, ".bundle")
+            branch = _branching.branch_of(self._places, bundle, job, plan, made["title"] or job.slice, clean, warn)
         new = {**made, "id": name, "opened": opened, "updated": outbox.stamp(now), "branch": branch}
         fresh = self._settings.ticket and not ticket.same(old, new)
         if fresh:
@@ -213,8 +275,7 @@ class Pass:
             "ticket": name,
             "job": job.id,
             "created": job.created,
-            # Who does not know what the host wants looks again.
-            "mark": ticket.mark(job.as_dict()) if self._complete else "",
+            "mark": self._mark(job.as_dict()),
             "open": self._settings.ticket,
             "at": now,
         }
@@ -227,24 +288,39 @@ class Pass:
         if old is not None and old.get("state") == "open":
             new = ticket.settled(old, outbox.stamp(now), by, step.why)
             files.write_json(path_of(self._places, entry["ticket"]), new)
+        # Whoever was killed here had written it, and told nobody.
+        if new is not None or (old is not None and entry["open"]):
+            outbox.over(self._places.outbox, self.state, new or t.cast("dict[str, t.Any]", old), now)
         entry.update(open=False, at=now)
         if step.job is not None:
-            entry.update(job=step.job.id, created=step.job.created, mark=ticket.mark(step.job.as_dict()))
+            entry.update(job=step.job.id, created=step.job.created, mark=self._mark(step.job.as_dict()))
         return new
+
+    def failed(self, step: Step) -> None:
+        """*step* could not be done: it stays due, however far the inbox is looked at meanwhile.
+
+        :raises OSError: nothing can be remembered.
+        """
+        entry = self.state.tickets.get(step.key)
+        if step.job is not None and step.status is not None:
+            name = entry["ticket"] if entry is not None else step.job.id
+            new = {"ticket": name, "job": step.job.id, "created": step.job.created, "mark": "", "open": True, "at": self._clock()}
+            self.state.tickets[step.key] = new
+        elif entry is not None:
+            entry["mark"] = ""
+        save(self._places.outbox, self.state)
 
     def close(self, name: str, by: str, why: str) -> dict[str, t.Any] | None:
         """Resolve the ticket *name*, since a person says so. It is opened again when its job changes.
 
-        :raises CodexOpsError: ``ticket_not_found``.
+        :raises CodexOpsError: ``ticket_not_found``, or one of the inbox's own.
         """
         key = next((key for key, entry in self.state.tickets.items() if name in (entry["ticket"], entry["job"])), None)
         if key is None:
             hint = "'codex-ops inbox tickets' lists them."
             raise CodexOpsError(f"There is no ticket {name[:80]!r}.", code="ticket_not_found", outcome="rejected", hint=hint)
-        job = None
-        with contextlib.suppress(CodexOpsError):
-            job = self._inbox.get(self.state.tickets[key]["job"])
-        written = self._resolve(Step(key, None, job, None, why), self._clock(), by)
+        step = Step(key, None, self._job(self.state.tickets[key]["job"]), None, why)
+        written = self._resolve(step, self._clock(), by)
         save(self._places.outbox, self.state)
         return written
 
@@ -260,69 +336,3 @@ class Pass:
                 files.remove(path_of(self._places, name, end))
         if old:
             save(self._places.outbox, self.state)
-
-    # --- plan and branch ----------------------------------------------------------------------------------------------
-
-    def _plan(self, job: Job) -> dict[str, t.Any] | None:
-        if not job.plan:
-            return None
-        from ._workspace import plan as plans  # pylint: disable=import-outside-toplevel
-
-        try:
-            return plans.load(self._places.runs, job.plan)
-        except CodexOpsError:
-            return None
-
-    def _branch(
-        self, name: str, job: Job, plan: dict[str, t.Any], title: str, clean: t.Callable[[t.Any], t.Any], warn: t.Callable[[str], None]
-    ) -> dict[str, t.Any] | None:
-        from ._agent.process import run_limited  # pylint: disable=import-outside-toplevel
-        from ._delivery import branch  # pylint: disable=import-outside-toplevel
-        from ._workspace.removal import remove_tree  # pylint: disable=import-outside-toplevel
-
-        scratch = tempfile.mkdtemp(prefix="branch-", dir=self._places.outbox)
-        try:
-            message = f"{' '.join(title.split())}\n\nJob: {job.id}\nPlan: {plan['sha256']}\n"
-            wanted = branch.Proposal(
-                workspace=plan["workspace"],
-                files=[_file(entry) for entry in plan["files"]],
-                branch=branch.branch_name(job.slice, plan["sha256"]),
-                message=message,
-                when=int(_moment(plan["created"], job.created)),
-                host=os.uname().nodename,
-                writable=self._places.own,
-                scratch=scratch,
-                bundle=path_of(self._places, name, ".bundle"),
-            )
-            return branch.propose(wanted, run_limited)
-        except branch.Unfit as error:
-            why = clean(str(error))[:1000]
-            warn(f"There is no branch for the job {job.id}: {why}.")
-            return {"name": None, "commit": None, "repository": None, "bundle": None, "fetch": None, "why_not": why}
-        finally:
-            remove_tree(scratch)
-
-
-def _file(entry: dict[str, t.Any]) -> t.Any:
-    from ._delivery.branch import File  # pylint: disable=import-outside-toplevel
-    from ._workspace.plan import content_of  # pylint: disable=import-outside-toplevel
-
-    old, new = entry["old"], entry["new"]
-    return File(
-        path=entry["path"],
-        old=None if old is None else old["sha256"],
-        old_size=0 if old is None else old["size"],
-        new=None if new is None else content_of(entry),
-        executable=new is not None and bool(new["mode"] & 0o100),
-        mode_changes=old is None or new is None or bool((old["mode"] ^ new["mode"]) & 0o100),
-    )
-
-
-def _moment(created: t.Any, otherwise: float) -> float:
-    """When a plan was made, in seconds since the epoch."""
-    if isinstance(created, (int, float)):
-        return float(created)
-    try:
-        return datetime.datetime.fromisoformat(created).timestamp()
-    except ValueError:
-        return otherwise

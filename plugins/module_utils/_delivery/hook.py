@@ -24,6 +24,10 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HO
 _ANSWER = 64 * 1024
 
 
+class Unreached(str):
+    """Why a call failed where no other message would have done better."""
+
+
 class Ended(t.Protocol):
     """How a command ended."""
 
@@ -53,7 +57,7 @@ def by_command(alert: Alert, key: Key, message: str, body: bytes, now: float, ru
     try:
         done = run(alert.command, cwd="/", env=ENVIRONMENT, timeout=alert.timeout, stdin=stdin, max_output=0)
     except (OSError, ValueError) as error:
-        return f"{name} cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}"
+        return Unreached(f"{name} cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}")
     if done.timed_out:
         return f"{name} did not end within {alert.timeout:.0f} s"
     if done.signal is not None:
@@ -70,7 +74,7 @@ def by_webhook(alert: Alert, key: Key, message: str, body: bytes, now: float) ->
     try:
         context = ssl.create_default_context(cafile=alert.ca_file) if secure else None
     except (OSError, ssl.SSLError):
-        return f"{alert.where}: the file of authorities {alert.ca_file} cannot be used"
+        return Unreached(f"{alert.where}: the file of authorities {alert.ca_file} cannot be used")
     headers = {
         **signed(key, message, body, now),
         "Host": parts.netloc,
@@ -81,23 +85,28 @@ def by_webhook(alert: Alert, key: Key, message: str, body: bytes, now: float) ->
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         status = _post(host, port, context, target, body, headers, until)
-    except _Late:
-        return f"{alert.where} did not answer within {alert.timeout:.0f} s"
+    except _Late as late:
+        why = f"{alert.where} did not answer within {alert.timeout:.0f} s"
+        return why if late.connected else Unreached(why)
     except _NotHere:
-        return f"{alert.where} leads to another host, and http is for this one only"
+        return Unreached(f"{alert.where} leads to another host, and http is for this one only")
     except ssl.SSLCertVerificationError as error:
-        return f"the certificate of {alert.where} could not be verified: {error.verify_message}"
+        return Unreached(f"the certificate of {alert.where} could not be verified: {error.verify_message}")
     except ssl.SSLError:
-        return f"there is no TLS with {alert.where}"
+        return Unreached(f"there is no TLS with {alert.where}")
     except socket.gaierror:
-        return f"the name of {alert.where} could not be resolved"
+        return Unreached(f"the name of {alert.where} could not be resolved")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return f"{alert.where} could not be reached: {getattr(error, 'strerror', None) or type(error).__name__}"
+        why = f"{alert.where} could not be reached: {getattr(error, 'strerror', None) or type(error).__name__}"
+        # Who answers with nonsense, or hangs up, was there.
+        return why if isinstance(error, (http.client.HTTPException, ConnectionResetError, BrokenPipeError)) else Unreached(why)
     return None if 200 <= status < 300 else f"{alert.where} answered with status {status}"
 
 
 class _Late(Exception):
     """The time is over."""
+
+    connected = False
 
 
 class _NotHere(Exception):
@@ -173,7 +182,9 @@ def _post(host: str, port: int, context: ssl.SSLContext | None, target: str, bod
         return int(answer.status)
     except (OSError, ValueError, http.client.HTTPException) as error:
         if cut.is_set() or time.monotonic() >= until:
-            raise _Late from error
+            late = _Late()
+            late.connected = True
+            raise late from error
         raise
     finally:
         timer.cancel()

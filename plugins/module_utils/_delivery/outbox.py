@@ -2,31 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The alerts that wait: a file each, sent at least once, under the same ID each time. PRIVATE.
+"""The alerts that wait: a file each, made by who holds the lock of the folder, sent by who holds its other one (see sending). PRIVATE.
 
 Whatever is decided here is first made sure of on disk, in an order in which a process that is killed at any point leaves nothing
-that the next one could not go on with. Messages are made by who holds the lock of the folder, and sent by who holds its other one.
+that the next one could not go on with.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
-import time
 import typing as t
 
 from .._canonical import canonical, digest
-from . import files
+from . import files, journal
 from .settings import SEVERITIES, Alert
-from .state import State, load, save
+from .state import Sending, State, load
 
 _END = files.MESSAGE
-#: Messages that wait; of more than that, the oldest become part of a summary.
-MOST = 200
-#: Messages of one pass.
-AT_ONCE = 20
-#: Seconds for which who remembers waits for another process.
-PATIENCE = 10.0
+#: How the IDs of messages begin: of a ticket that is open, of one that is resolved, and of a summary.
+OPEN, RESOLVED, SUMMARY = "msg_", "end_", "sum_"
+_TYPES = {OPEN: "ticket.open", RESOLVED: "ticket.resolved", SUMMARY: "tickets.held_back"}
 
 
 def stamp(now: float) -> str:
@@ -35,7 +31,7 @@ def stamp(now: float) -> str:
 
 
 def lock(folder: str) -> str:
-    """The lock of who changes what is remembered."""
+    """The lock of who writes tickets and makes messages of them."""
     return os.path.join(folder, "lock")
 
 
@@ -44,21 +40,43 @@ def waiting(folder: str) -> list[str]:
     return files.names(folder, _END)
 
 
-def _message(folder: str, name: str) -> str:
+def path(folder: str, name: str) -> str:
+    """The file of a message."""
     return os.path.join(folder, name + _END)
 
 
-def _put(folder: str, name: str, kind: str, data: dict[str, t.Any], about: dict[str, t.Any], now: float) -> None:
-    # One that is there may have been sent already, by a process that was killed then: its body stays as it is.
-    if files.read_json(_message(folder, name)) is None:
-        body = canonical({"type": kind, "timestamp": stamp(now), "data": data}).decode("ascii")
-        files.write_json(_message(folder, name), {"version": 1, "id": name, "created": now, "attempts": 0, "about": about, "body": body})
+def sendings(folder: str) -> Sending:
+    """What who sends remembers. Nothing, where that is damaged."""
+    return load(folder, Sending) or Sending()
+
+
+def put(folder: str, name: str, data: dict[str, t.Any], about: dict[str, t.Any], now: float) -> None:
+    """Write a message, unless it waits already or was dealt with.
+
+    :raises OSError:
+    """
+    # One that is there may have been sent already, by a process that was killed then: its body stays as it is. What was dealt with is
+    # remembered before its file goes, so it is looked for in that order.
+    if files.read_json(path(folder, name)) is None and name not in sendings(folder).done:
+        body = canonical({"type": _TYPES[name[:4]], "timestamp": stamp(now), "data": data}).decode("ascii")
+        files.write_json(path(folder, name), {"version": 1, "id": name, "created": now, "about": about, "body": body})
+
+
+def _about(ticket: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {**{name: ticket[name] for name in ("id", "status", "severity", "slice", "job")}, "summary": ticket["summary"][:200]}
+
+
+def _of_ticket(folder: str, ticket: str, begin: str) -> list[str]:
+    """The messages about a ticket that wait."""
+    found = {name: files.read_json(path(folder, name)) or {} for name in waiting(folder) if name.startswith(begin)}
+    return [name for name, message in found.items() if (message.get("about") or {}).get("id") == ticket]
 
 
 def queue(folder: str, state: State, ticket: dict[str, t.Any], alert: Alert, now: float) -> bool:
     """Make a message of *ticket*, unless the same was told lately or it is not bad enough. *state* is to be saved by the caller.
 
     :returns: Whether there is one.
+    :raises OSError:
     """
     rank = SEVERITIES[ticket["severity"]]
     if rank < SEVERITIES[alert.min_severity]:
@@ -66,118 +84,29 @@ def queue(folder: str, state: State, ticket: dict[str, t.Any], alert: Alert, now
     plan = (ticket["plan"] or {}).get("sha256") if ticket["status"] == "awaiting_approval" else None
     what = digest([ticket["key"], ticket["status"], plan])[:32]
     known = state.told.get(what)
-    if known is not None and 0 <= now - known["at"] < alert.repeat_after and rank <= SEVERITIES.get(known["severity"], 0):
-        return False
-    name = "msg_" + digest([ticket["host"], ticket["id"], what, rank, known["at"] if known else None])[:32]
-    if name not in state.done:
-        about = {name: ticket[name] for name in ("id", "status", "severity", "slice", "job")}
-        about["summary"] = ticket["summary"][:200]
-        _put(folder, name, "ticket.open", ticket, about, now)
-    state.told[what] = {"at": now, "severity": ticket["severity"]}
+    if known is not None and not known.get("over") and known.get("message") not in sendings(folder).given_up:
+        if 0 <= now - known["at"] < alert.repeat_after and rank <= SEVERITIES.get(known["severity"], 0):
+            return False
+    # That it is over would be told after this.
+    for stale in _of_ticket(folder, ticket["id"], RESOLVED):
+        files.remove(path(folder, stale))
+    name = OPEN + digest([ticket["host"], ticket["id"], what, rank, known["at"] if known else None])[:32]
+    put(folder, name, ticket, _about(ticket), now)
+    state.told[what] = {"at": now, "severity": ticket["severity"], "ticket": ticket["id"], "message": name}
     return True
 
 
-def _hold(folder: str, names: t.Iterable[str]) -> None:
-    """Let a summary tell of these messages."""
-    with files.locked(lock(folder), PATIENCE) as mine:
-        if not mine:
-            return
-        state = load(folder) or State()
-        for name in names:
-            message = files.read_json(_message(folder, name))
-            if message is not None and name not in state.done and isinstance(message.get("about"), dict):
-                state.held.append(message["about"])
-                state.held_count += 1
-                state.done[name] = float(message.get("created") or 0.0)
-        save(folder, state)
-    for name in names:
-        files.remove(_message(folder, name))
+def over(folder: str, state: State, ticket: dict[str, t.Any], now: float) -> None:
+    """*ticket* is resolved: what was not sent of it is dropped, and who was told that it is open is told. *state* is to be saved by the caller.
 
-
-def _summarise(folder: str, host: str, alert: Alert, now: float) -> None:
-    """Make one message of what was held back, where there is room for it by now."""
-    with files.locked(lock(folder), PATIENCE) as mine:
-        state = load(folder) or State()
-        if not mine or not state.held_count or state.recent(now) >= alert.per_hour:
-            return
-        data = {"host": host, "count": state.held_count, "tickets": state.held, "per_hour": alert.per_hour}
-        _put(folder, "sum_" + digest([data, state.summaries])[:32], "tickets.held_back", data, {}, now)
-        state.held, state.held_count, state.summaries = [], 0, state.summaries + 1
-        save(folder, state)
-
-
-def _next(folder: str, tried: t.Collection[str]) -> dict[str, t.Any] | None:
-    """The message that goes next: a summary first, then what was tried least, then the oldest."""
-    found = [files.read_json(_message(folder, name)) for name in waiting(folder) if name not in tried]
-    able = [message for message in found if message is not None and isinstance(message.get("body"), str) and isinstance(message.get("id"), str)]
-    return min(able, key=lambda message: (message["id"].startswith("msg_"), message.get("attempts", 0), message.get("created", 0)), default=None)
-
-
-class Sent(t.NamedTuple):
-    """What came of one pass: messages that went, that were held back, and why the hook failed, if it did."""
-
-    messages: tuple[str, ...]
-    held: int
-    failure: str | None
-
-
-def send(folder: str, host: str, alert: Alert, call: t.Callable[[str, bytes], str | None], *, seconds: float, clock: t.Callable[[], float]) -> Sent:
-    """Send what waits, as far as the hook, its limit and the time allow.
-
-    :arg call: Sends one message, by its ID and body; why that failed, or ``None``.
-    :arg seconds: After that, no further message is begun.
-    :arg clock: Seconds since the epoch.
-    :raises OSError: something cannot be remembered. Then a message may be sent once more.
+    :raises OSError:
     """
-    sent: list[str] = []
-    with files.locked(os.path.join(folder, "sending"), 0.0) as mine:
-        if not mine:
-            return Sent((), 0, None)
-        state = load(folder) or State()
-        if state.waits(clock()):
-            return Sent((), 0, None)
-        _settle(folder, state)
-        _summarise(folder, host, alert, clock())
-        until, failure, held = time.monotonic() + seconds, None, 0
-        while len(sent) < AT_ONCE and time.monotonic() < until and failure is None:
-            message = _next(folder, sent)
-            if message is None:
-                break
-            if (load(folder) or State()).recent(clock()) >= alert.per_hour:
-                rest = [name for name in waiting(folder) if name.startswith("msg_")]
-                _hold(folder, rest)
-                held += len(rest)
-                break
-            failure = call(message["id"], message["body"].encode("ascii"))
-            _remember(folder, message, failure, clock())
-            if failure is None:
-                sent.append(message["id"])
-        names = [name for name in waiting(folder) if name.startswith("msg_")]
-        if len(names) > MOST:
-            by_age = sorted(names, key=lambda name: float((files.read_json(_message(folder, name)) or {}).get("created") or 0.0))
-            _hold(folder, by_age[: len(names) - MOST])
-            held += len(names) - MOST
-    return Sent(tuple(sent), held, failure)
-
-
-def _settle(folder: str, state: State) -> None:
-    """Remove what a killed process had dealt with, and what is no message."""
-    for name in waiting(folder):
-        if name in state.done or files.read_json(_message(folder, name)) is None:
-            files.remove(_message(folder, name))
-
-
-def _remember(folder: str, message: dict[str, t.Any], failure: str | None, now: float) -> None:
-    with files.locked(lock(folder), PATIENCE) as mine:
-        if not mine:
-            raise BlockingIOError(11, "another process holds it", lock(folder))
-        state = load(folder) or State()
-        if failure is None:
-            state.succeeded(message["id"], now)
-        else:
-            state.failed(now, failure)
-        save(folder, state)
-    if failure is None:
-        files.remove(_message(folder, message["id"]))
-    else:
-        files.write_json(_message(folder, message["id"]), {**message, "attempts": int(message.get("attempts", 0)) + 1})
+    unsent, doubtful = _of_ticket(folder, ticket["id"], OPEN), journal.in_doubt(journal.calls(folder))
+    if ticket["id"] in sendings(folder).opened or any(name in doubtful for name in unsent):
+        name = RESOLVED + digest([ticket["host"], ticket["id"], ticket["opened"], ticket["resolved"]])[:32]
+        put(folder, name, ticket, _about(ticket), now)
+    for name in unsent:
+        files.remove(path(folder, name))
+    for entry in state.told.values():
+        if entry.get("ticket") == ticket["id"]:
+            entry["over"] = True

@@ -277,6 +277,14 @@ class Inbox:
             question = f"SELECT {columns}, content FROM jobs LEFT JOIN payloads ON payloads.job = jobs.seq WHERE {where} ORDER BY jobs.seq DESC LIMIT ?"
             return [jobs.read(row[:-1], row[-1]) for row in database.execute(question, [*values, limit])]
 
+    def oldest(self, state: str, limit: int, skip: int = 0) -> list[Job]:
+        """The oldest *limit* jobs in a state, oldest first, without the first *skip* of them."""
+        if not self._database.exists():
+            return []
+        with self._database.transaction(write=False) as database:
+            found = database.execute("SELECT seq FROM jobs WHERE state = ? ORDER BY seq LIMIT ? OFFSET ?", (state, limit, skip)).fetchall()
+            return [rows.whole(database, seq) for (seq,) in found]
+
     def closed_since(self, since: float, limit: int) -> list[Job]:
         """The jobs whose work came to an end at *since* or later, in seconds since the epoch: at most *limit*, the one that ended first first."""
         if not self._database.exists():

@@ -25,6 +25,8 @@ from ansible_collections.day2.codex.plugins.module_utils._cli.main import main
 from ansible_collections.day2.codex.plugins.module_utils._cli.selftest import _delivery
 from ansible_collections.day2.codex.plugins.module_utils._contract.document import problems
 from ansible_collections.day2.codex.plugins.module_utils._delivery.overview import overview
+from ansible_collections.day2.codex.plugins.module_utils._delivery.sending import view
+from ansible_collections.day2.codex.plugins.module_utils._delivery.settings import load
 from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
 from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
 from ansible_collections.day2.codex.plugins.module_utils._jobs import Request, change
@@ -362,6 +364,20 @@ def test_what_is_not_bad_enough_is_a_ticket_and_no_alert(host: Host) -> None:
     assert host.given() == []
 
 
+def test_what_the_guide_lets_people_be_told_of_is_told(host: Host) -> None:
+    guide = (pathlib.Path(__file__).resolve().parents[4] / "docs/docsite/rst/guide_runbooks.rst").read_text("utf-8")
+    _before, _caption, behind = guide.partition(":caption: delivery: delivery.json\n")
+    said, _end = json.JSONDecoder().raw_decode(behind.lstrip())
+    said["alert"]["command"] = [host.command]
+    assert said["alert"]["min_severity"] == "WARNING"
+    host.wants(**{**said, "when": ["needs_human", "awaiting_approval", "failed"]})
+    host.job("awaiting_approval", key="a")
+    host.job("unchanged", key="b", report={"status": "warning", "needs_human": True, "summary": "Look.", "findings": []})
+    host.job("agent_error", key="c")
+    assert host.deliver()["alerts"]["sent"] == 3
+    assert {message["data"]["status"] for message in host.given()} == {"awaiting_approval", "needs_human", "failed"}
+
+
 def test_alerts_without_tickets_are_told_once(host: Host) -> None:
     host.wants(ticket=False, alert={"command": [host.command]})
     job = host.job("awaiting_approval")
@@ -375,7 +391,8 @@ def test_above_the_limit_of_an_hour_alerts_become_one_summary(host: Host) -> Non
     for number in range(8):
         host.job(key=f"job-{number}")
     result = host.deliver()
-    assert result["alerts"] == {"sent": 3, "held_back": 5, "waiting": 0}
+    # One place is kept for what is critical.
+    assert result["alerts"] == {"sent": 2, "held_back": 6, "waiting": 0}
     assert host.deliver()["run_id"] is None
     host.now += 1800
     host.job(key="job-8")
@@ -383,10 +400,10 @@ def test_above_the_limit_of_an_hour_alerts_become_one_summary(host: Host) -> Non
     host.now += 1801
     assert host.deliver()["alerts"]["sent"] == 1
     given = host.given()
-    assert [message["type"] for message in given] == ["ticket.open"] * 3 + ["tickets.held_back"]
+    assert [message["type"] for message in given] == ["ticket.open"] * 2 + ["tickets.held_back"]
     told = given[-1]["data"]
-    assert told["count"] == 6 and len({one["id"] for one in told["tickets"]}) == 6
-    assert {one["id"] for one in told["tickets"]} | {message["data"]["id"] for message in given[:3]} == {one["id"] for one in host.tickets()}
+    assert told["count"] == 7 and told["severity"] == "WARNING" and len({one["id"] for one in told["tickets"]}) == 7
+    assert {one["id"] for one in told["tickets"]} | {message["data"]["id"] for message in given[:2]} == {one["id"] for one in host.tickets()}
     host.now += 3700
     assert host.deliver()["alerts"]["sent"] == 0
 
@@ -429,13 +446,15 @@ def test_a_hook_that_fails_is_a_warning_and_is_called_again_with_the_same_id(hos
 
 def test_the_pause_after_each_failure_is_longer_up_to_an_hour(host: Host) -> None:
     host.wants(alert={"command": ["/bin/false"]})
+    alert = load(host.places.delivery, host.places.owners, host.places.alert_key).alert
+    assert alert is not None
     host.job()
     host.deliver()
     pauses = []
     for _time in range(10):
-        state = json.loads((pathlib.Path(host.places.outbox) / "state.json").read_text())
-        pauses.append(round(state["not_before"] - host.now))
-        host.now = state["not_before"]
+        seen = view(host.places.outbox, alert)
+        pauses.append(round(seen.until(*seen.messages) - host.now))
+        host.now = seen.until(*seen.messages)
         host.deliver()
     assert pauses == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
