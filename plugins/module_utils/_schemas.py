@@ -97,7 +97,7 @@ SCHEMAS = {
      "pattern": "^/[^\\u0000]+$"
     },
     "min_severity": {
-     "description": "A ticket is at least so bad. INFO where it is not given.",
+     "description": "A ticket is at least so bad. INFO where it is not given. Every ticket is a WARNING at least.",
      "enum": [
       "CRITICAL",
       "WARNING",
@@ -105,13 +105,13 @@ SCHEMAS = {
      ]
     },
     "per_hour": {
-     "description": "Alerts that are sent within an hour at most. 10 where it is not given.",
+     "description": "Alerts that are sent within an hour at most, where there are several one of them for what is CRITICAL. 10 where it is not given.",
      "type": "integer",
      "minimum": 1,
      "maximum": 1000
     },
     "repeat_after": {
-     "description": "For how long the same is not told again, unless it has become worse. 24h where it is not given.",
+     "description": "For how long the same is not told again when it happens again, unless it has become worse or was resolved. 24h where it is not given.",
      "$ref": "#/definitions/span"
     },
     "timeout": {

@@ -146,7 +146,7 @@ def test_a_delivery_file_is_one_and_the_guide_lists_every_key(example: Example) 
 
 def test_the_receiver_and_the_hook_of_the_guide_take_a_real_alert(tmp_path: pathlib.Path) -> None:
     mail, hook = tmp_path / "mail", tmp_path / "tell-people"
-    (tmp_path / "sendmail").write_text(f"#!/bin/sh\ncat >> {mail}\n", "utf-8")
+    (tmp_path / "sendmail").write_text(f'#!/bin/sh\n[ "$*" = "-t -i" ] && cat >> {mail}\n', "utf-8")
     (tmp_path / "sendmail").chmod(0o755)
     text = _text("tell-people").replace("/usr/bin/python3", sys.executable).replace("/usr/sbin/sendmail", str(tmp_path / "sendmail"))
     hook.write_text(text, "utf-8")
@@ -160,10 +160,13 @@ def test_the_receiver_and_the_hook_of_the_guide_take_a_real_alert(tmp_path: path
     headers = signed(parse_key(key.encode(), "key"), "msg_1", body.encode(), time.time())
     assert names["verified"](key, headers, body.encode()) and not names["verified"](key, headers, body.encode() + b" ")
     assert not names["verified"](key, {**headers, "webhook-timestamp": "1"}, body.encode())
-    for text in (body, json.dumps({"type": "tickets.held_back", "timestamp": "x", "data": {"host": "b", "count": 3, "tickets": []}})):
+    held = json.dumps({"type": "tickets.held_back", "timestamp": "x", "data": {"host": "b", "count": 3, "tickets": []}})
+    over = json.dumps({"type": "ticket.resolved", "timestamp": "x", "data": {"slice": "a", "host": "b", "resolved": {"why": "It is over."}}})
+    for text in (body, held, over):
         assert by_command(alert, parse_key(key.encode(), "key"), "msg_1", text.encode(), time.time(), run_limited) is None
     sent = mail.read_text("utf-8")
     assert 'Subject: "WARNING: a on b"\nMessage-ID: <msg_1@codex-ops>\n\nLook.' in sent and "3 more on b." in sent
+    assert 'Subject: "resolved: a on b"' in sent and "It is over." in sent
 
 
 def test_the_commands_on_tickets_are_taken_and_the_key_is_one(tmp_path: pathlib.Path) -> None:
