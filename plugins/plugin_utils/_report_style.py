@@ -43,7 +43,7 @@ nav a{display:inline-block;padding:.25rem .75rem;border:1px solid var(--line);bo
 nav a:hover{border-color:var(--link)}
 section{margin:1.5rem 0;padding:1.1rem 1.2rem 1.2rem;background:var(--card);border:1px solid var(--line);border-radius:.8rem}
 section>p{color:var(--soft);font-size:.93rem}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.3rem,1fr));gap:.6rem;margin:1.3rem 0 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.6rem;margin:1.3rem 0 0}
 .tiles div{display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.65rem .9rem .7rem;background:var(--card);
 border:1px solid var(--line);border-radius:.8rem}
 .tiles dt{color:var(--soft);font-size:.85rem;line-height:1.3}
