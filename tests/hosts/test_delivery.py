@@ -21,6 +21,7 @@ KEY = "/etc/codex-ops/secrets/alert-key"
 FILE = "/etc/codex-ops/delivery.json"
 HOOK, OUT = "/usr/local/sbin/tell-people", "/var/lib/codex-ops/told"
 TICKETS = "/var/lib/codex-ops/tickets"
+FRESH = "cd /var/lib/codex-ops/outbox && rm -f *.message *.json calls"
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,8 @@ def test_whoever_works_codex_ops_writes_the_ticket_and_calls_the_hook(host: Host
     waiting = _job(host, user, f"told-{user}")
     assert waiting["outcome"] == "awaiting_approval" and "warnings" not in waiting, waiting
     assert host.must("stat", "-c", "%U %a", TICKETS, waiting["ticket"]) == "codex-ops 700\ncodex-ops 600\n"
-    who, message = host.read(OUT).splitlines()
+    # That the ticket before was resolved comes behind it.
+    who, message = host.read(OUT).splitlines()[:2]
     alert = json.loads(message)
     signed = f"{alert['webhook-id']}.{alert['webhook-timestamp']}.{alert['body']}".encode()
     assert who == "codex-ops"
@@ -68,7 +70,7 @@ def test_nobody_but_the_engine_reads_the_key_or_the_tickets(host: Host) -> None:
     host.must("chmod", "0644", KEY)
     waiting = _job(host, "codex-ops", "known-key")
     assert "Others can read" in waiting["warnings"][-1] and host.run("test", "-e", OUT).status != 0
-    host.must("sh", "-c", "rm -f /var/lib/codex-ops/outbox/*.message /var/lib/codex-ops/outbox/state.json")
+    host.must("sh", "-c", FRESH)
 
 
 @pytest.mark.parametrize("harm", [f"chown codex-ops {HOOK}", f"chmod 0775 {HOOK}; chgrp codex-ops {HOOK}", f"chmod 0757 {HOOK}"])
@@ -77,7 +79,19 @@ def test_a_hook_that_somebody_besides_root_could_change_is_not_run(host: Host, h
     waiting = _job(host, "codex-ops", f"hook-{len(harm)}")
     assert "somebody besides root could change" in waiting["warnings"][-1], waiting
     assert host.run("test", "-e", OUT).status != 0
-    host.must("sh", "-c", "rm -f /var/lib/codex-ops/outbox/*.message /var/lib/codex-ops/outbox/state.json")
+    host.must("sh", "-c", FRESH)
+
+
+@pytest.mark.parametrize("kind", ["script", "authorities"])
+def test_a_file_that_the_hook_is_given_is_roots_alone_too(host: Host, kind: str) -> None:
+    path = "/var/lib/codex-ops/given"
+    host.write(path, f"id -un >> {OUT}\n", 0o755, "codex-ops:codex-ops")
+    alert = {"command": ["/bin/sh", path]} if kind == "script" else {"webhook": "https://localhost:1/", "ca_file": path}
+    host.write(FILE, json.dumps({"version": 1, "alert": alert}))
+    waiting = _job(host, "codex-ops", f"given-{kind}")
+    assert "somebody besides root could change" in waiting["warnings"][-1] and f"{path} is not used" in waiting["warnings"][-1], waiting
+    assert host.run("test", "-e", OUT).status != 0
+    host.must("sh", "-c", FRESH)
 
 
 def test_codex_ops_cannot_say_itself_what_is_run(host: Host) -> None:
@@ -105,3 +119,25 @@ def test_the_change_of_a_live_tree_is_a_bundle_that_its_owner_fetches(host: Host
         assert host.must(*git, "log", "-1", "--format=%an", branch["name"]) == "codex-ops\n"
     finally:
         host.must("rm", "-rf", f"{WORKSPACE}/.git")
+
+
+def test_the_tree_of_another_user_gets_its_branch_by_that_user(host: Host) -> None:
+    host.users("inbox-owner")
+    host.must("chown", "-R", "inbox-owner:inbox-owner", WORKSPACE)
+    git = ("git", "-C", WORKSPACE, "-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    try:
+        for words in (("init", "-q", "-b", "main"), ("add", "config", "templates"), ("commit", "-q", "-m", "first")):
+            host.must(*git, *words, user="inbox-owner")
+        # What this would run, root must not run.
+        host.write(f"{WORKSPACE}/.git/hooks/reference-transaction", "#!/bin/sh\nid -un >> /tmp/ran\n", 0o755, "inbox-owner:inbox-owner")
+        waiting = _job(host, "codex-ops", "of-another")
+        assert "warnings" not in waiting, waiting
+        branch = waiting["branch"]
+        host.must("sh", "-c", branch["fetch"])
+        assert set(host.read("/tmp/ran").split()) == {"inbox-owner"}
+        assert host.must(*git, "rev-parse", branch["name"], user="inbox-owner").strip() == branch["commit"]
+        assert host.must("find", f"{WORKSPACE}/.git", "!", "-user", "inbox-owner") == ""
+        assert host.must("sh", "-c", "ls -d /tmp/tmp.* 2>/dev/null || true") == ""
+    finally:
+        host.must("rm", "-rf", f"{WORKSPACE}/.git")
+        host.must("chown", "-R", "root:root", WORKSPACE)
