@@ -115,6 +115,9 @@ class Pass:
         #: What a person should know of.
         self.warnings: list[str] = [damaged] if damaged else []
         self.state = remembered(places, clock())
+        if damaged:
+            with contextlib.suppress(OSError):
+                save(places.outbox, self.state)
 
     # --- what is due --------------------------------------------------------------------------------------------------
 
