@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import sqlite3
+import typing as t
+
+import pytest
 
 from ansible_collections.day2.codex.plugins.module_utils import _delivering as delivering
 from ansible_collections.day2.codex.plugins.module_utils import _ticketing as ticketing
+from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOpsError
+from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
 
 from .test_delivering import Host, _host  # noqa: F401
@@ -20,29 +24,36 @@ from .test_delivering import Host, _host  # noqa: F401
 DAYS = 3 * 86400
 
 
-def _damage(host: Host, job: str, content: str) -> None:
-    """Let what is kept of a job be *content*."""
+def _damage(host: Host) -> t.Callable[[], None]:
+    """Let the database be damaged where it keeps what is large. Returns what mends it."""
     host.inbox.close()
-    with sqlite3.connect(host.places.inbox) as database:
-        database.execute("UPDATE payloads SET content = ? WHERE job = (SELECT seq FROM jobs WHERE id = ?)", (content, job))
-    database.close()
+    path = pathlib.Path(host.places.inbox)
+    sound = path.read_bytes()
+    # A page that goes on with a value, and says which one follows.
+    page = next(place for place in range(0, len(sound), 4096) if set(sound[place + 4 : place + 4096]) == {ord("x")})
+    path.write_bytes(sound[:page] + b"\xff" * 4 + sound[page + 4 :])
+
+    def mend() -> None:
+        path.write_bytes(sound)
+
+    return mend
 
 
 def test_a_job_that_cannot_be_looked_at_keeps_its_ticket_open(host: Host) -> None:
-    job = host.job(key="a")
-    with sqlite3.connect(host.places.inbox) as database:
-        (kept,) = database.execute("SELECT content FROM payloads").fetchone()
-    database.close()
+    job = host.job(key="a", signal={"signal": "disk", "text": "x" * 50000})
     host.deliver()
     host.now += DAYS
     host.job("unchanged", key="b")
     host.deliver()
     host.now += 3600
-    _damage(host, job, "{")
+    mend = _damage(host)
+    with pytest.raises(CodexOpsError) as caught:
+        Inbox(host.places.inbox).get(job)
+    assert caught.value.code == "inbox_damaged"
     result = host.deliver()
     assert host.ticket()["state"] == "open"
     assert f"The job {job} could not be looked at." in result["warnings"][0]
-    _damage(host, job, kept)
+    mend()
     assert host.deliver()["warnings"] == [] and host.ticket()["state"] == "open"
 
 
