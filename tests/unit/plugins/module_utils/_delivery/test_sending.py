@@ -292,6 +292,19 @@ def test_who_was_told_that_a_ticket_is_open_is_told_when_it_is_resolved(hook: Ho
     assert len({name for name, _at in hook.calls}) == 5
 
 
+def test_who_may_have_been_told_that_a_ticket_is_open_is_told_when_it_is_resolved(hook: Hook) -> None:
+    host = hook.host
+    job = host.job(key="same")
+    host.deliver(sending=False)
+    (name,) = outbox.waiting(host.places.outbox)
+    # As a process leaves it that is killed while the hook runs.
+    with journal.Journal(host.places.outbox) as kept:
+        kept.begin(name, host.now)
+    delivering.close(Options(prefix=str(host.prefix)), job, "done")
+    hook.send()
+    assert hook.types() == ["ticket.resolved"]
+
+
 def test_that_it_is_over_is_not_told_once_it_is_open_again(hook: Hook) -> None:
     host = hook.host
     job = host.job(key="same")
