@@ -178,7 +178,7 @@ def _make_cgroup() -> str | None:
         parent = root + mine.rstrip("/")
         if os.access(os.path.join(parent, "cgroup.procs"), os.W_OK):
             _sweep_cgroups(parent)
-            path = os.path.join(parent, f"day2-codex-{os.getpid()}-{os.urandom(4).hex()}")
+            path = os.path.join(parent, f"day2-codex-{os.getpid()}-{_pid_namespace()}-{os.urandom(4).hex()}")
             try:
                 os.mkdir(path, 0o755)
             except OSError:
@@ -187,15 +187,30 @@ def _make_cgroup() -> str | None:
     return None
 
 
+def _pid_namespace() -> str:
+    """Which namespace the numbers of processes are from."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return "0"
+
+
 def _sweep_cgroups(parent: str) -> None:
-    """Remove the empty cgroups of engines that were killed. One in use cannot be removed, so nothing is lost by trying."""
+    """End what engines that were killed left in their cgroups, and remove those.
+
+    Not all of it dies with its parent: bubblewrap's child waits for ever where its other half is killed before it could ask for that.
+    """
     for name in os.listdir(parent):
         words = name.split("-")
-        if name.startswith("day2-codex-") and len(words) == 4 and words[2].isdigit() and not _proc.alive(int(words[2])):
+        # The number of an engine in another namespace says nothing here.
+        if name.startswith("day2-codex-") and len(words) == 5 and words[2].isdigit() and words[3] == _pid_namespace() and not _proc.alive(int(words[2])):
+            path = os.path.join(parent, name)
             try:
-                os.rmdir(os.path.join(parent, name))
+                with open(os.path.join(path, "cgroup.kill"), "r+", encoding="ascii") as stream:
+                    stream.write("1")
             except OSError:
                 pass
+            _remove_cgroup(path)
 
 
 def _remove_cgroup(path: str) -> None:

@@ -101,13 +101,20 @@ def test_no_cgroup_and_no_descriptor_is_left():
     assert [name for root in family._CGROUP_ROOTS if os.path.isdir(root) for name in os.listdir(root) if name.startswith(f"day2-codex-{os.getpid()}-")] == []
 
 
-def test_empty_cgroups_of_killed_engines_are_swept(tmp_path):
+def test_cgroups_of_killed_engines_are_swept_with_what_is_left_in_them(tmp_path):
     gone = subprocess.Popen(["true"])
     gone.wait()
-    for name in (f"day2-codex-{gone.pid}-ab", f"day2-codex-{os.getpid()}-ab", "day2-codex-x", "other"):
+    here = os.stat("/proc/self/ns/pid").st_ino
+    kept = [f"day2-codex-{os.getpid()}-{here}-ab", f"day2-codex-{gone.pid}-{here + 1}-ab", "day2-codex-x", "other"]
+    for name in (f"day2-codex-{gone.pid}-{here}-ab", f"day2-codex-{gone.pid}-{here}-cd", *kept):
         (tmp_path / name).mkdir()
+    # In a real one this file ends all that is in it.
+    for name in (f"day2-codex-{gone.pid}-{here}-cd", *kept):
+        (tmp_path / name / "cgroup.kill").touch()
     family._sweep_cgroups(str(tmp_path))
-    assert sorted(os.listdir(tmp_path)) == sorted([f"day2-codex-{os.getpid()}-ab", "day2-codex-x", "other"])
+    assert sorted(os.listdir(tmp_path)) == sorted([f"day2-codex-{gone.pid}-{here}-cd", *kept])
+    assert {name: (tmp_path / name / "cgroup.kill").read_text() for name in kept} == dict.fromkeys(kept, "")
+    assert (tmp_path / f"day2-codex-{gone.pid}-{here}-cd" / "cgroup.kill").read_text() == "1"
 
 
 def test_the_caller_is_no_subreaper_afterwards():
