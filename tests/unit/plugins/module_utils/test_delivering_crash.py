@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.day2.codex.plugins.module_utils import _delivering as delivering
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
 
-from .test_delivering import Host
+from .delivery_host import Host
 
 #: Jobs, alerts of an hour, and places at which a delivery is killed.
 JOBS, PER_HOUR, PLACES = 4, 2, 40

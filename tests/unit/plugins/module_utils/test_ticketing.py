@@ -19,7 +19,7 @@ from ansible_collections.day2.codex.plugins.module_utils._errors import CodexOps
 from ansible_collections.day2.codex.plugins.module_utils._inbox.store import Inbox
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
 
-from .test_delivering import Host, _host  # noqa: F401
+from .delivery_host import Host
 
 DAYS = 3 * 86400
 

@@ -183,7 +183,7 @@ def test_in_the_repository_of_somebody_else_its_owner_fetches(tmp_path: pathlib.
     assert words[:7] == ["install", "-o", str(other.pw_uid), "-m", "0400", bundle, copy]
     home = f"HOME={other.pw_dir}"
     assert words[7:] == ["runuser", "-u", other.pw_name, "--", "env", home, "git", "-C", folder, "fetch", copy, f"{ref}:{ref}"]
-    for uid in {0, os.geteuid()}:
+    for uid in (0, os.geteuid()):
         said.write_text("")
         subprocess.run(["/bin/sh", "-c", str(fetch_line(Repository(folder, f"{folder}/.git", uid), bundle, ref))], check=True, env=environment)
         assert said.read_text().splitlines() == ["git", "-C", folder, "fetch", bundle, f"{ref}:{ref}"]

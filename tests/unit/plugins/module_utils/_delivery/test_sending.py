@@ -21,7 +21,7 @@ from ansible_collections.day2.codex.plugins.module_utils._delivery.settings impo
 from ansible_collections.day2.codex.plugins.module_utils._delivery.state import Sending
 from ansible_collections.day2.codex.plugins.module_utils._options import Options
 
-from ..test_delivering import Host, _host  # noqa: F401
+from ..delivery_host import Host
 
 HOUR = 3601
 
