@@ -237,11 +237,15 @@ def _decided(options: Options, plan_id: str) -> list[str]:
                 moved.append(job.id)
     finally:
         inbox.close()
-    if moved:
-        from ._delivering import followed as tickets  # pylint: disable=import-outside-toplevel
+    return _followed(options, moved)
 
-        # The next delivery says what went wrong here, if something does.
-        tickets(options, {})
+
+def _followed(options: Options, moved: list[str]) -> list[str]:
+    """The jobs *moved*, once their tickets have followed them. The next delivery says what went wrong here, if something does."""
+    if moved:
+        from ._delivering import followed  # pylint: disable=import-outside-toplevel
+
+        followed(options, {})
     return moved
 
 
@@ -259,9 +263,4 @@ def _taken_back(options: Options, run_id: str) -> list[str]:
                 moved.append(job.id)
     finally:
         inbox.close()
-    if moved:
-        from ._delivering import followed as tickets  # pylint: disable=import-outside-toplevel
-
-        # The next delivery says what went wrong here, if something does.
-        tickets(options, {})
-    return moved
+    return _followed(options, moved)

@@ -200,10 +200,11 @@ def _sweep_cgroups(parent: str) -> None:
 
     Not all of it dies with its parent: bubblewrap's child waits for ever where its other half is killed before it could ask for that.
     """
+    here = _pid_namespace()
     for name in os.listdir(parent):
         words = name.split("-")
         # The number of an engine in another namespace says nothing here.
-        if name.startswith("day2-codex-") and len(words) == 5 and words[2].isdigit() and words[3] == _pid_namespace() and not _proc.alive(int(words[2])):
+        if name.startswith("day2-codex-") and len(words) == 5 and words[2].isdigit() and words[3] == here and not _proc.alive(int(words[2])):
             path = os.path.join(parent, name)
             try:
                 with open(os.path.join(path, "cgroup.kill"), "r+", encoding="ascii") as stream:

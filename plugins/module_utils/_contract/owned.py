@@ -15,6 +15,8 @@ from .._errors import CodexOpsError
 
 #: Bytes of such a file.
 MAX_FILE = 1024 * 1024
+#: Seconds of each unit in which such a file gives a span.
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class Kind(t.NamedTuple):
@@ -139,3 +141,10 @@ def _unfit(said: t.Any, schema: dict[str, t.Any], place: tuple[t.Any, ...], path
     error = kind.wrong("invalid", f"The {kind.words} is not valid {describe(faults[0])}{more}.", path)
     error.details = list(faults)
     return error
+
+
+def seconds(value: int | str | float) -> float:
+    """The seconds of a span that fits its contract: a number of them, or digits with a unit such as ``7d``."""
+    if isinstance(value, str) and value[-1] in UNITS:
+        return float(int(value[:-1]) * UNITS[value[-1]])
+    return float(value)

@@ -20,7 +20,6 @@ STATUSES = ("needs_human", "awaiting_approval", "failed")
 SEVERITIES = {"INFO": 0, "WARNING": 1, "CRITICAL": 2}
 #: Where a file says nothing: alerts in an hour, seconds for which the same is not told again, seconds for one call.
 PER_HOUR, REPEAT_AFTER, TIMEOUT = 10, 24 * 3600.0, 10.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _KIND = owned.Kind(
     name="delivery",
     words="delivery file",
@@ -113,15 +112,9 @@ def _alert(said: t.Mapping[str, t.Any], path: str, key_file: str) -> Alert:
         ca_file=said.get("ca_file"),
         min_severity=said.get("min_severity", "INFO"),
         per_hour=int(said.get("per_hour", PER_HOUR)),
-        repeat_after=_seconds(repeat),
+        repeat_after=owned.seconds(repeat),
         timeout=float(said.get("timeout", TIMEOUT)),
     )
-
-
-def _seconds(value: int | str | float) -> float:
-    if isinstance(value, str) and value[-1] in _UNITS:
-        return float(int(value[:-1]) * _UNITS[value[-1]])
-    return float(value)
 
 
 def problem(url: str) -> str | None:

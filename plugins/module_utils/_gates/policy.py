@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._canonical import digest
+from .._contract import owned
 from .._errors import CodexOpsError
 from . import defaults
 from .policy_file import content, document, wrong
@@ -19,7 +20,6 @@ if t.TYPE_CHECKING:
     from .forbidden import Forbidden
     from .rules import Rules
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -101,7 +101,7 @@ def parse(data: bytes, path: str) -> Policy:
 
 
 def _seconds(value: int | str) -> int:
-    return int(value[:-1]) * _UNITS[value[-1]] if isinstance(value, str) else int(value)
+    return int(value[:-1]) * owned.UNITS[value[-1]] if isinstance(value, str) else int(value)
 
 
 def _bytes(value: int | str) -> int:

@@ -26,7 +26,6 @@ SEVERITIES = {INFO: 0, WARNING: 1, CRITICAL: 2}
 DEDUPE_WINDOW, MAX_BYTES = 24 * 3600.0, 24 * 1024
 #: What counts findings that are left out, and what says that something could not be looked at.
 MORE, UNSEEN = "more:", "unknown:"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _KIND = owned.Kind(
     name="rules",
     words="table of rules",
@@ -96,12 +95,6 @@ def _fits(text: str, patterns: t.Sequence[str]) -> bool:
     return not patterns or any(_pattern(pattern).match(text) for pattern in patterns)
 
 
-def _seconds(value: int | str) -> float:
-    if isinstance(value, str) and value[-1] in _UNITS:
-        return float(int(value[:-1]) * _UNITS[value[-1]])
-    return float(value)
-
-
 def _bytes(value: int | str) -> int:
     return int(value[:-1]) * 1024 if isinstance(value, str) and value[-1] == "K" else int(value)
 
@@ -147,7 +140,7 @@ def _rule(number: int, said: t.Mapping[str, t.Any], path: str) -> Rule:
         except ValueError as error:
             raise _KIND.wrong("invalid", f"{error}.", f"{path} at rules[{number}].quiet[{place}]") from None
     expires, at_most = said.get("expires_in"), _bytes(said.get("max_bytes", MAX_BYTES))
-    if expires is not None and not 1 <= _seconds(expires) <= 31536000:
+    if expires is not None and not 1 <= owned.seconds(expires) <= 31536000:
         raise _invalid(number, "expires_in", "from a second to a year", expires, path)
     if not 4096 <= at_most <= 262144:
         raise _invalid(number, "max_bytes", "from 4K to 256K", said.get("max_bytes"), path)
@@ -160,10 +153,10 @@ def _rule(number: int, said: t.Mapping[str, t.Any], path: str) -> Rule:
         findings=tuple(said.get("findings", ())),
         resources=tuple(said.get("resources", ())),
         quiet=tuple(hours),
-        dedupe_window=_seconds(said["dedupe_window"]) if "dedupe_window" in said else DEDUPE_WINDOW,
+        dedupe_window=owned.seconds(said["dedupe_window"]) if "dedupe_window" in said else DEDUPE_WINDOW,
         slice=said["slice"],
         priority=int(said.get("priority", 0)),
-        expires_in=None if expires is None else _seconds(expires),
+        expires_in=None if expires is None else owned.seconds(expires),
         max_bytes=at_most,
     )
 
